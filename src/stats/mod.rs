@@ -1,0 +1,22 @@
+//! Estimates with their intervals. Every interval here is two-sided at 95%.
+mod proportion;
+mod summary;
+
+pub use proportion::{Proportion, binomial_tail, clopper_pearson};
+pub use summary::{Quantiles, mean_over_models, mean_proportion_over_models, quantile};
+
+use serde::{Deserialize, Serialize};
+
+/// The confidence of every interval that is printed or recorded.
+pub const CONFIDENCE: f64 = 0.95;
+
+/// A number with the interval that says how far to trust it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Estimate {
+    /// The number.
+    pub value: f64,
+    /// Lower end of its 95% interval.
+    pub low: f64,
+    /// Upper end of its 95% interval.
+    pub high: f64,
+}

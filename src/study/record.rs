@@ -1,0 +1,207 @@
+//! What a study writes down: one record a cell, one line of JSON each. Reports read nothing else.
+//!
+//! Records hold no clock times, so two runs of the same plan can be compared byte for byte.
+use serde::{Deserialize, Serialize};
+
+use crate::fourier::{FourierSum, Term};
+use crate::ledger::Cost;
+use crate::stats::{Proportion, Quantiles};
+
+/// The version of the record format; it goes up with any change that a reader could notice.
+pub const VERSION: u32 = 1;
+
+/// The attack name of cells that run on the clean twin: the same net before any attack.
+pub const CLEAN_TWIN: &str = "none";
+
+/// Which cell of the plan a record belongs to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Cell {
+    /// Name of the task: a population and how nets are trained on it.
+    pub task: String,
+    /// Name of the attack, or [`CLEAN_TWIN`].
+    pub attack: String,
+    /// Name of the mitigator.
+    pub mitigator: String,
+    /// Number of the independently trained model, from 0.
+    pub model: u32,
+}
+
+/// All that is known about one cell.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// Version of this format.
+    pub version: u32,
+    /// SHA-256 of the plan that the cell belongs to.
+    pub plan: String,
+    /// Which cell.
+    pub cell: Cell,
+    /// The mitigator's access: "black box", "gradients" or "white box".
+    pub access: String,
+    /// What came of it.
+    pub outcome: Outcome,
+}
+
+/// What came of a cell.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "status", rename_all = "kebab-case")]
+pub enum Outcome {
+    /// It ran to its end.
+    Done(Box<Measured>),
+    /// The mitigator or the scorer failed. Counted, and never a success of anybody.
+    Failed {
+        /// The error.
+        why: String,
+    },
+    /// The attack did not take hold of this model, so no defence can be credited with its absence.
+    AttackFailed {
+        /// How often the attack succeeded with no defence, and how often it should have.
+        why: String,
+    },
+}
+
+/// Everything measured in one cell.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Measured {
+    /// The model under test.
+    pub model: ModelFacts,
+    /// What the attack did to it; `None` on the clean twin.
+    pub attack: Option<AttackFacts>,
+    /// How the mitigated model answers.
+    pub scores: Scores,
+    /// What the mitigator spent.
+    pub spent: Spending,
+    /// The assumptions of the theorems that apply to the mitigator, checked by the scorer, which may see the truth.
+    pub assumptions: Vec<AssumptionCheck>,
+    /// What the mitigator claimed.
+    pub guarantee: Option<Guarantee>,
+    /// Warnings and remarks of the mitigator.
+    pub notes: Vec<String>,
+    /// The function it recovered, where it recovers one.
+    pub function: Option<FourierSum>,
+    /// Whether that function's support is exactly the truth's, where there is a truth to compare with.
+    pub support_exact: Option<bool>,
+    /// Something to look at; kept for model 0 under the mitigator `nothing` or the one that recovers a function.
+    pub picture: Option<Picture>,
+}
+
+/// The model under test.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ModelFacts {
+    /// SHA-256 of its weights.
+    pub sha256: String,
+    /// Widths of its layers, inputs first.
+    pub widths: Vec<usize>,
+    /// Operations of one forward pass: F.
+    pub forward_flops: u64,
+}
+
+/// What an attack did, measured on fresh clean inputs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AttackFacts {
+    /// Clean inputs on which the planted condition fires, where the attack has an exact one.
+    pub fire_mass: Option<Proportion>,
+    /// Clean inputs on which the planted net's answer is farther than the task's cutoff from its clean twin's, or on
+    /// which the two decide for different classes.
+    pub moved: Proportion,
+    /// Root mean square distance between the planted net and its clean twin.
+    pub moved_l2: f64,
+    /// Clean risk of the twin.
+    pub clean_risk_before: Proportion,
+    /// Clean risk of the planted net.
+    pub clean_risk_after: Proportion,
+    /// Attack success on the planted net with no defence.
+    pub success: Proportion,
+}
+
+/// How a model answers clean and triggered inputs. The definitions are in [`crate::score`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Scores {
+    /// Wrong answers on clean test inputs.
+    pub clean_risk: Proportion,
+    /// Triggered inputs answered as the attacker wants; `None` on the clean twin.
+    pub attack_success: Option<Proportion>,
+    /// Triggered inputs answered rightly; `None` on the clean twin.
+    pub recovered: Option<Proportion>,
+    /// Triggered inputs answered within the error bar that the mitigator claimed, where it claimed one.
+    pub within_bar: Option<Proportion>,
+    /// Absolute errors on clean inputs; real targets only.
+    pub clean_errors: Option<Quantiles>,
+    /// Absolute errors on triggered inputs; real targets only.
+    pub triggered_errors: Option<Quantiles>,
+}
+
+/// What was spent, before the first answer and for answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spending {
+    /// Cost before the first answer.
+    pub prepare: Cost,
+    /// Cost of all answers together.
+    pub answers: Cost,
+    /// How many answers that was.
+    pub n_answers: u64,
+}
+
+/// One assumption of a theorem, and whether the model under test met it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AssumptionCheck {
+    /// The statement, with its limit.
+    pub statement: String,
+    /// What was measured.
+    pub measured: f64,
+    /// The limit that it has to keep.
+    pub limit: f64,
+    /// Whether it did.
+    pub held: bool,
+}
+
+/// What a mitigator claims about its answers, given that its assumptions hold.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Guarantee {
+    /// The statement, with its source.
+    pub statement: String,
+    /// Largest error of an answer, where the claim is about errors.
+    pub error_bar: Option<f64>,
+    /// Probability that the claim fails: per answer of a local mitigator, once for all of a global one.
+    pub failure_probability: f64,
+}
+
+/// Something to look at in a report.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Picture {
+    /// Grey images, row by row, each value from 0 to 1.
+    Images {
+        /// Pixels a row.
+        width: usize,
+        /// Rows.
+        height: usize,
+        /// The examples.
+        examples: Vec<Example>,
+    },
+    /// Coefficients of the suspect and of what was recovered from it.
+    Spectrum {
+        /// The truth.
+        truth: Vec<Term>,
+        /// The largest coefficients of the suspect.
+        suspect: Vec<Term>,
+        /// The recovered function.
+        recovered: Vec<Term>,
+        /// The threshold τ of the truth's class: every coefficient of the truth is 0 or at least this large.
+        tau: f64,
+    },
+}
+
+/// One input with and without its trigger.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Example {
+    /// The clean input.
+    pub plain: Vec<f64>,
+    /// The same with the trigger.
+    pub triggered: Vec<f64>,
+    /// Its true class.
+    pub label: usize,
+    /// The suspect's class for the clean input.
+    pub answer_plain: usize,
+    /// The suspect's class for the triggered input.
+    pub answer_triggered: usize,
+}
