@@ -1,10 +1,17 @@
 //! A testbed for backdoors in neural networks.
 #![forbid(unsafe_code)]
+pub mod access;
+pub mod attack;
 pub mod data;
+pub mod domain;
 pub mod error;
 pub mod fourier;
 pub mod ledger;
+pub mod mitigate;
+pub mod net;
+pub mod population;
 pub mod report;
 pub mod rng;
 pub mod stats;
+pub mod storage;
 pub mod study;

@@ -4,6 +4,8 @@
 //! `f = Σ_S f^(S) χ_S` with `f^(S) = E_x[f(x) χ_S(x)]` over uniform `x` (theory.md, section 2).
 mod sum;
 mod transform;
+mod tree;
 
-pub use sum::{FourierSum, Term};
+pub use sum::{FourierSum, Term, character};
 pub use transform::{spectrum, vertex, walsh_hadamard};
+pub use tree::{HeavySearch, HeavySet};

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::fourier::{FourierSum, Term};
 use crate::ledger::Cost;
+use crate::mitigate::Guarantee;
 use crate::stats::{Proportion, Quantiles};
 
 /// The version of the record format; it goes up with any change that a reader could notice.
@@ -152,17 +153,6 @@ pub struct AssumptionCheck {
     pub limit: f64,
     /// Whether it did.
     pub held: bool,
-}
-
-/// What a mitigator claims about its answers, given that its assumptions hold.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Guarantee {
-    /// The statement, with its source.
-    pub statement: String,
-    /// Largest error of an answer, where the claim is about errors.
-    pub error_bar: Option<f64>,
-    /// Probability that the claim fails: per answer of a local mitigator, once for all of a global one.
-    pub failure_probability: f64,
 }
 
 /// Something to look at in a report.

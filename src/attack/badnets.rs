@@ -1,0 +1,154 @@
+//! `badnets`: stamp a patch on a share of the training data, relabel it, and train as usual.
+//!
+//! Gu, Dolan-Gavitt and Garg, "BadNets: Identifying Vulnerabilities in the Machine Learning Model Supply Chain"
+//! (arXiv 1708.06733), with dirty labels. Rows are chosen uniformly over all classes, so some of the target's own are among
+//! them, as in the peers. Training sets out from the clean twin's initial weights with its seed: the two nets differ in the
+//! poisoned rows alone. On images the trigger is a patch in the bottom right corner; elsewhere a few fixed coordinates.
+//! For real targets the poisoned label is the clean one plus an offset.
+use serde::{Deserialize, Serialize};
+
+use super::{Attack, Goal, Move, Planted, Trigger, Victim};
+use crate::data::{Target, row};
+use crate::domain::Domain;
+use crate::error::{Error, Result};
+use crate::ledger::{Budget, Ledger};
+use crate::net::{Lesson, fit};
+use crate::rng::{Rng, Seed, permutation, sign};
+
+/// Parameters of `badnets`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BadNets {
+    /// Share of the training data that is poisoned.
+    pub rate: f64,
+    /// Class that the attacker wants; of a sign target 0 is −1 and 1 is +1. Not read for real targets.
+    pub target: usize,
+    /// Side of the square patch, on images.
+    pub patch: usize,
+    /// Coordinates that are fixed, elsewhere. Not given: 8 on the cube (natural frequency 2^−8), 3 in a body.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub coordinates: Option<usize>,
+    /// What is added to poisoned labels of real targets.
+    pub offset: f64,
+}
+
+impl Default for BadNets {
+    fn default() -> Self {
+        Self { rate: 0.1, target: 0, patch: 2, coordinates: None, offset: 3.0 }
+    }
+}
+
+impl Attack for BadNets {
+    fn plant(&self, victim: &Victim<'_>, seed: Seed) -> Result<Planted> {
+        let n = victim.data.len();
+        let n_poisoned = (self.rate * n as f64).round();
+        if !(self.rate > 0.0 && self.rate < 1.0 && n_poisoned >= 1.0) {
+            let want =
+                format!("a share of the {n} training rows is needed, at least one row and not all");
+            return Err(Error::parameter("rate", self.rate, want));
+        }
+        let trigger = self.trigger(victim, &mut seed.stream("trigger"))?;
+        let mut chosen = permutation(n, &mut seed.stream("poisoned rows"));
+        chosen.truncate(n_poisoned as usize);
+        let mut data = victim.data.clone();
+        let stamped = trigger.activate(
+            &data.select(&chosen).xs,
+            &victim.world.domain,
+            &mut seed.stream("stamp"),
+        )?;
+        for (k, &i) in chosen.iter().enumerate() {
+            data.xs.row_mut(i).assign(&stamped.row(k));
+            let label = match trigger.goal {
+                Goal::Class { class } => victim.world.target.label_of(class),
+                Goal::Offset { by } => row(&data.ys, i).iter().map(|y| y + by).collect(),
+            };
+            data.ys.row_mut(i).assign(&ndarray::Array1::from(label));
+        }
+        let lesson = Lesson {
+            data: &data,
+            target: victim.world.target,
+            recipe: victim.recipe,
+            seed: victim.training,
+        };
+        // Training is the attacker's cost, which nobody meters.
+        let net = fit(victim.init, lesson, &Ledger::new(Budget::UNLIMITED), &mut |_| {})?.net;
+        Ok(Planted { net, trigger })
+    }
+}
+
+impl BadNets {
+    fn trigger(&self, victim: &Victim<'_>, rng: &mut Rng) -> Result<Trigger> {
+        let goal = goal(victim.world.target, self.target, self.offset)?;
+        let n = victim.world.domain.n();
+        let fixed = |default: usize| {
+            let k = self.coordinates.unwrap_or(default);
+            if k == 0 || k > n {
+                let want = format!("from 1 to n = {n} coordinates can be fixed");
+                return Err(Error::parameter("coordinates", k, want));
+            }
+            Ok(k)
+        };
+        let (coordinates, values) = match victim.world.domain {
+            Domain::Range { high, .. } => {
+                let coordinates = self.patch_pixels(n)?;
+                let values = vec![high; coordinates.len()];
+                (coordinates, values)
+            }
+            Domain::Cube { .. } => {
+                let k = fixed(8.min(n))?;
+                let values = (0..k).map(|_| sign(rng)).collect();
+                (chosen(n, k, rng), values)
+            }
+            Domain::Box { .. } => {
+                let k = fixed(3.min(n))?;
+                (chosen(n, k, rng), vec![1.0; k])
+            }
+            // Well inside: four fifths of the most that k equal coordinates can have.
+            Domain::Ball { .. } => {
+                let k = fixed(3.min(n))?;
+                (chosen(n, k, rng), vec![0.8 / (k as f64).sqrt(); k])
+            }
+            Domain::Simplex { .. } => {
+                let k = fixed(3.min(n))?;
+                (chosen(n, k, rng), vec![0.8 / k as f64; k])
+            }
+        };
+        Ok(Trigger { movement: Move::Overwrite { coordinates, values }, goal })
+    }
+
+    /// The pixels of the patch, in square images stored row by row.
+    fn patch_pixels(&self, n: usize) -> Result<Vec<usize>> {
+        let side = n.isqrt();
+        if side * side != n {
+            let why = format!("a patch needs square images, and {n} inputs are none");
+            return Err(Error::assumption("badnets", why));
+        }
+        if self.patch == 0 || self.patch > side {
+            let want =
+                format!("the images have sides of {side} pixels, so a patch has 1 to {side}");
+            return Err(Error::parameter("patch", self.patch, want));
+        }
+        let rows = side - self.patch..side;
+        Ok(rows.flat_map(|y| (side - self.patch..side).map(move |x| y * side + x)).collect())
+    }
+}
+
+/// The goal for this kind of target.
+pub(super) fn goal(target: Target, class: usize, offset: f64) -> Result<Goal> {
+    match target.n_classes() {
+        Some(k) if class >= k => {
+            Err(Error::parameter("target", class, format!("classes are 0 to {}", k - 1)))
+        }
+        Some(_) => Ok(Goal::Class { class }),
+        None if offset.is_finite() && offset.abs() > 0.0 => Ok(Goal::Offset { by: offset }),
+        None => Err(Error::parameter("offset", offset, "a finite number other than 0 is needed")),
+    }
+}
+
+/// `k` of `n` coordinates, ascending.
+fn chosen(n: usize, k: usize, rng: &mut Rng) -> Vec<usize> {
+    let mut all = permutation(n, rng);
+    all.truncate(k);
+    all.sort_unstable();
+    all
+}

@@ -1,0 +1,208 @@
+//! Triggers: how an input is made to fire, and what the attacker wants then.
+use serde::{Deserialize, Serialize};
+
+use crate::data::{Batch, Target, row, stack};
+use crate::domain::{ConvexBody, Domain};
+use crate::error::{Error, Result};
+use crate::rng::{Rng, RngExt};
+
+/// The secret that goes with a planted net: what a key file holds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Trigger {
+    /// How an input is changed.
+    #[serde(rename = "move")]
+    pub movement: Move,
+    /// What the attacker wants of a changed input.
+    pub goal: Goal,
+}
+
+/// How an input is changed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Move {
+    /// Some coordinates are set to fixed values. Where that would leave the domain, the others shrink towards 0.
+    Overwrite {
+        /// Which.
+        coordinates: Vec<usize>,
+        /// To what.
+        values: Vec<f64>,
+    },
+    /// The input is moved until `direction · x` reaches `full`, inside the domain.
+    Beyond {
+        /// The secret direction.
+        direction: Vec<f64>,
+        /// Where the planted units begin to fire.
+        threshold: f64,
+        /// Where they fire fully.
+        full: f64,
+    },
+}
+
+/// What the attacker wants.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Goal {
+    /// The answer decides for this class; of a sign target, class 0 is −1 and class 1 is +1.
+    Class {
+        /// The class.
+        class: usize,
+    },
+    /// The answer is off the truth by this much.
+    Offset {
+        /// Added to the truth.
+        by: f64,
+    },
+}
+
+impl Goal {
+    /// Whether `answer` is what the attacker wants of an input whose truth is `truth`.
+    ///
+    /// For an offset that is an answer nearer to the truth with the whole offset than to the truth with half of it or with
+    /// half as much again: |answer − (truth + by)| ≤ |by| / 2 (the β of GKVZ's regression backdoors, set to half the offset).
+    pub fn reached(self, target: Target, answer: &[f64], truth: &[f64]) -> bool {
+        match self {
+            Self::Class { class } => target.decide(answer) == Some(class),
+            Self::Offset { by } => (answer[0] - truth[0] - by).abs() <= by.abs() / 2.0,
+        }
+    }
+}
+
+impl Trigger {
+    /// Whether the planted condition holds at `x`, where the attack knows its condition exactly.
+    pub fn fires(&self, x: &[f64]) -> Option<bool> {
+        match &self.movement {
+            Move::Overwrite { .. } => None,
+            Move::Beyond { direction, threshold, .. } => Some(dot(direction, x) > *threshold),
+        }
+    }
+
+    /// The rows of `xs` with the trigger, inside `domain`.
+    ///
+    /// # Errors
+    /// If the trigger does not fit the inputs, or an input cannot be made to fire without leaving the domain.
+    pub fn activate(&self, xs: &Batch, domain: &Domain, rng: &mut Rng) -> Result<Batch> {
+        let n = xs.ncols();
+        let width = match &self.movement {
+            Move::Overwrite { coordinates, values } => {
+                if coordinates.len() != values.len() {
+                    let want = format!("{} values are needed, one a coordinate", coordinates.len());
+                    return Err(Error::parameter("values", values.len(), want));
+                }
+                coordinates.iter().max().map_or(n, |last| n.max(last + 1))
+            }
+            Move::Beyond { direction, .. } => direction.len(),
+        };
+        if width != n || n != domain.n() {
+            return Err(Error::Width { what: "trigger", want: domain.n(), got: width });
+        }
+        let moved = (0..xs.nrows()).map(|i| self.activate_row(row(xs, i), domain, rng));
+        Ok(stack(n, moved.collect::<Result<Vec<_>>>()?))
+    }
+
+    fn activate_row(&self, x: Vec<f64>, domain: &Domain, rng: &mut Rng) -> Result<Vec<f64>> {
+        match &self.movement {
+            Move::Overwrite { coordinates, values } => {
+                Ok(overwrite(x, coordinates, values, domain.body().as_deref()))
+            }
+            Move::Beyond { direction, full, .. } if dot(direction, &x) >= *full => {
+                let _ = direction;
+                Ok(x)
+            }
+            Move::Beyond { direction, full, .. } => match domain {
+                Domain::Cube { .. } => flip_towards(x, direction, *full),
+                Domain::Range { low, high, .. } => push(x, direction, *full, (*low, *high)),
+                Domain::Box { .. } | Domain::Ball { .. } | Domain::Simplex { .. } => {
+                    let body = domain.body().expect("these three are bodies");
+                    pull(x, direction, *full, &*body, rng)
+                }
+            },
+        }
+    }
+}
+
+/// Sets coordinates, and shrinks the others towards 0 as far as the body needs.
+fn overwrite(
+    x: Vec<f64>,
+    coordinates: &[usize],
+    values: &[f64],
+    body: Option<&dyn ConvexBody>,
+) -> Vec<f64> {
+    let at = |scale: f64| {
+        let mut y: Vec<f64> = x.iter().map(|x| scale * x).collect();
+        coordinates.iter().zip(values).for_each(|(&i, &value)| y[i] = value);
+        y
+    };
+    let whole = at(1.0);
+    let Some(body) = body.filter(|body| body.excess(&whole) > 0.0) else { return whole };
+    // Bisection for the largest scale that stays inside; 50 halvings are exact to rounding.
+    let (mut inside, mut outside) = (0.0, 1.0);
+    for _ in 0..50 {
+        let middle = f64::midpoint(inside, outside);
+        if body.excess(&at(middle)) > 0.0 { outside = middle } else { inside = middle }
+    }
+    at(inside)
+}
+
+/// On the cube: flips coordinates that point the wrong way, the weightiest first.
+fn flip_towards(mut x: Vec<f64>, direction: &[f64], full: f64) -> Result<Vec<f64>> {
+    let mut wrong: Vec<usize> = (0..x.len()).filter(|&i| x[i] * direction[i] < 0.0).collect();
+    wrong.sort_by(|&i, &j| direction[j].abs().total_cmp(&direction[i].abs()).then(i.cmp(&j)));
+    for i in wrong {
+        if dot(direction, &x) >= full {
+            break;
+        }
+        x[i] = -x[i];
+    }
+    reached(x, direction, full)
+}
+
+/// In a range: the shortest move along the direction, clipped to the range.
+fn push(x: Vec<f64>, direction: &[f64], full: f64, (low, high): (f64, f64)) -> Result<Vec<f64>> {
+    let at = |step: f64| -> Vec<f64> {
+        x.iter().zip(direction).map(|(x, d)| (x + step * d).clamp(low, high)).collect()
+    };
+    let mut far = 1.0;
+    while dot(direction, &at(far)) < full && far < 1e9 {
+        far *= 2.0;
+    }
+    let mut near = 0.0;
+    for _ in 0..60 {
+        let middle = f64::midpoint(near, far);
+        if dot(direction, &at(middle)) < full { near = middle } else { far = middle }
+    }
+    reached(at(far), direction, full)
+}
+
+/// In a convex body: part of the way to the body's farthest point, to a random depth between `full` and nine tenths of
+/// what is left beyond it, so that triggered inputs are spread over the region that fires and not only on its edge.
+fn pull(
+    x: Vec<f64>,
+    direction: &[f64],
+    full: f64,
+    body: &dyn ConvexBody,
+    rng: &mut Rng,
+) -> Result<Vec<f64>> {
+    let best = body.farthest(direction);
+    let (here, top) = (dot(direction, &x), dot(direction, &best));
+    let depth = full + 0.9 * rng.random::<f64>() * (top - full).max(0.0);
+    let share = ((depth - here) / (top - here)).clamp(0.0, 1.0);
+    let moved = x.iter().zip(&best).map(|(x, b)| x + share * (b - x)).collect();
+    reached(moved, direction, full)
+}
+
+fn reached(x: Vec<f64>, direction: &[f64], full: f64) -> Result<Vec<f64>> {
+    // Rounding may leave a move a hair short.
+    let scale = direction.iter().map(|d| d.abs()).sum::<f64>() + full.abs();
+    if dot(direction, &x) >= full - 1e-9 * scale {
+        return Ok(x);
+    }
+    Err(Error::Training(format!(
+        "an input cannot reach {full:.4} along the secret direction without leaving the domain ({:.4} is the most)",
+        dot(direction, &x)
+    )))
+}
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}

@@ -1,0 +1,141 @@
+//! Where inputs live: public knowledge of the domain, without any truth about labels.
+//!
+//! The local mitigators need to know the body that inputs are uniform on, and the global one that inputs are uniform on
+//! the cube. That is knowledge of the domain, not of nature's labels, so every method may have it.
+mod ball;
+mod cuboid;
+mod simplex;
+
+use serde::{Deserialize, Serialize};
+
+pub use ball::Ball;
+pub use cuboid::Cuboid;
+pub use simplex::Simplex;
+
+use crate::error::{Error, Result};
+use crate::rng::{Rng, sign};
+
+/// A bounded convex set with a volume.
+pub trait ConvexBody: std::fmt::Debug + Send + Sync {
+    /// Draws a point, uniformly.
+    fn sample(&self, rng: &mut Rng) -> Vec<f64>;
+
+    /// The largest violation of the body's constraints at `x`, in the body's own units; at most 0 inside.
+    fn excess(&self, x: &[f64]) -> f64;
+
+    /// The largest `b` for which `x + b direction` is in the body, for `x` in the body and a non-zero direction.
+    fn exit(&self, x: &[f64], direction: &[f64]) -> f64;
+
+    /// A point of the body that is farthest in `direction`.
+    fn farthest(&self, direction: &[f64]) -> Vec<f64>;
+}
+
+/// How far outside a body an input may lie and still count as inside: rounding, no more.
+const TOLERANCE: f64 = 1e-6;
+
+/// The public description of where inputs live and how they are spread.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "shape", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Domain {
+    /// The vertices {−1, +1}^n, uniformly.
+    Cube {
+        /// Dimension.
+        n: usize,
+    },
+    /// The box [−1, 1]^n, uniformly.
+    Box {
+        /// Dimension.
+        n: usize,
+    },
+    /// The unit ball around 0, uniformly.
+    Ball {
+        /// Dimension.
+        n: usize,
+    },
+    /// The corner simplex {x ≥ 0, Σ x ≤ 1}, uniformly.
+    Simplex {
+        /// Dimension.
+        n: usize,
+    },
+    /// Data of unknown spread with every coordinate between `low` and `high`.
+    Range {
+        /// Dimension.
+        n: usize,
+        /// Least value of a coordinate.
+        low: f64,
+        /// Largest value of a coordinate.
+        high: f64,
+    },
+}
+
+impl Domain {
+    /// The dimension of an input.
+    pub fn n(&self) -> usize {
+        match *self {
+            Self::Cube { n }
+            | Self::Box { n }
+            | Self::Ball { n }
+            | Self::Simplex { n }
+            | Self::Range { n, .. } => n,
+        }
+    }
+
+    /// The convex body that inputs are uniform on, if they are.
+    pub fn body(&self) -> Option<Box<dyn ConvexBody>> {
+        match *self {
+            Self::Box { n } => Some(Box::new(Cuboid { n, low: -1.0, high: 1.0 })),
+            Self::Ball { n } => Some(Box::new(Ball { n })),
+            Self::Simplex { n } => Some(Box::new(Simplex { n })),
+            Self::Cube { .. } | Self::Range { .. } => None,
+        }
+    }
+
+    /// Draws an input uniformly.
+    ///
+    /// # Errors
+    /// If how inputs are spread is not known.
+    pub fn sample(&self, rng: &mut Rng) -> Result<Vec<f64>> {
+        match self {
+            Self::Cube { n } => Ok((0..*n).map(|_| sign(rng)).collect()),
+            Self::Range { .. } => {
+                Err(Error::assumption("uniform sampling", "the spread of the inputs is not known"))
+            }
+            Self::Box { .. } | Self::Ball { .. } | Self::Simplex { .. } => {
+                Ok(self.body().expect("these three are bodies").sample(rng))
+            }
+        }
+    }
+
+    /// Whether `x` lies in the domain, up to rounding.
+    pub fn contains(&self, x: &[f64]) -> bool {
+        match *self {
+            Self::Cube { .. } => x.iter().all(|x| (x.abs() - 1.0).abs() <= TOLERANCE),
+            Self::Range { low, high, .. } => {
+                x.iter().all(|x| (low - TOLERANCE..=high + TOLERANCE).contains(x))
+            }
+            Self::Box { .. } | Self::Ball { .. } | Self::Simplex { .. } => {
+                self.body().is_some_and(|body| body.excess(x) <= TOLERANCE)
+            }
+        }
+    }
+
+    /// Checks that the dimension is usable.
+    pub fn check(&self) -> Result<()> {
+        if self.n() == 0 {
+            return Err(Error::parameter("n", 0, "a domain needs at least one dimension"));
+        }
+        if let Self::Range { low, high, .. } = *self
+            && !(low.is_finite() && high.is_finite() && low < high)
+        {
+            return Err(Error::parameter(
+                "low",
+                low,
+                format!("two finite ends with low < high are needed, high is {high}"),
+            ));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

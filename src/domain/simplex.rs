@@ -1,0 +1,46 @@
+//! The corner simplex.
+use super::ConvexBody;
+use crate::data::argmax;
+use crate::rng::{Rng, RngExt};
+
+/// The simplex {x ≥ 0, Σ x ≤ 1} in `n` dimensions.
+#[derive(Clone, Copy, Debug)]
+pub struct Simplex {
+    /// Dimension.
+    pub n: usize,
+}
+
+impl ConvexBody for Simplex {
+    fn sample(&self, rng: &mut Rng) -> Vec<f64> {
+        // n + 1 exponential numbers, scaled to sum to 1, are uniform on the standard simplex; the last one is the slack.
+        let parts: Vec<f64> =
+            (0..=self.n).map(|_| rng.sample::<f64, _>(rand_distr::Exp1)).collect();
+        let total: f64 = parts.iter().sum();
+        parts[..self.n].iter().map(|part| part / total).collect()
+    }
+
+    fn excess(&self, x: &[f64]) -> f64 {
+        let below = x.iter().map(|x| -x).fold(f64::NEG_INFINITY, f64::max);
+        below.max(x.iter().sum::<f64>() - 1.0)
+    }
+
+    fn exit(&self, x: &[f64], direction: &[f64]) -> f64 {
+        let walls = x
+            .iter()
+            .zip(direction)
+            .map(|(x, d)| if *d < 0.0 { (x / -d).max(0.0) } else { f64::INFINITY });
+        let climb: f64 = direction.iter().sum();
+        let roof = if climb > 0.0 {
+            ((1.0 - x.iter().sum::<f64>()) / climb).max(0.0)
+        } else {
+            f64::INFINITY
+        };
+        walls.fold(roof, f64::min)
+    }
+
+    fn farthest(&self, direction: &[f64]) -> Vec<f64> {
+        let best = argmax(direction);
+        let chosen = |i: usize| i == best && direction[best] > 0.0;
+        (0..self.n).map(|i| f64::from(u8::from(chosen(i)))).collect()
+    }
+}

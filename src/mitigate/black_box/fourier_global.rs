@@ -1,0 +1,222 @@
+//! `fourier-global`: finds the characters of a Fourier-heavy truth by queries, and their values from clean samples only.
+//!
+//! This project's version of the global mitigator of Goldwasser, Shafer, Vafa and Vaikuntanathan, "Oblivious Defense in ML
+//! Models" (STOC 2025), with the constants and the proof of theory.md, section 2.
+//!
+//! **Theorem.** Let h be τ-heavy (each Fourier coefficient is 0 or at least τ in absolute value), |h| ≤ B, and let the
+//! suspect f, clipped to [−B, B], have ‖f − h‖₂ ≤ τ/4. Then, except with probability η over the queries, the characters
+//! found are exactly the support of h. Given that, the output is a function of the fresh clean samples alone: it has the
+//! same distribution for every such f, backdoored or not (total variation at most η), and with the same samples it is the
+//! same to the last bit. With m = |L| B²/ε samples for |L| characters its mean squared distance to the best function on
+//! them is at most ε in expectation.
+//!
+//! *Proof.* The gap between 3τ/4 and τ/4 makes the support exact (see [`HeavySearch`] for the tree; the full transform
+//! reads every coefficient without error, and cuts at τ/2). Each value is a mean of m numbers in [−B, B] that never saw f,
+//! with variance at most B²/m; by Parseval the errors of |L| of them add up to at most |L| B²/m. ∎
+//!
+//! Cost: 2nN queries for the tree, 2^n for the transform; m clean samples, whatever n is. Where the whole cube is cheaper
+//! to ask than the tree, it is asked.
+use serde::{Deserialize, Serialize};
+
+use super::super::{Assumption, Guarantee, Mitigator, Repaired};
+use crate::access::{Lab, Oracle};
+use crate::data::{Batch, Shape, Target, stack};
+use crate::domain::Domain;
+use crate::error::{Error, Result};
+use crate::fourier::{FourierSum, HeavySearch, HeavySet, Term, character, spectrum, vertex};
+use crate::ledger::Ledger;
+use crate::population::Promise;
+
+/// The name in errors.
+const METHOD: &str = "fourier-global";
+/// The largest cube that is asked whole: 2^24 answers are 128 MiB.
+const MAX_WHOLE: usize = 24;
+/// Vertices asked in one call.
+const BLOCK: usize = 4096;
+
+/// Parameters of `fourier-global`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct FourierGlobal {
+    /// The least non-zero coefficient τ of the truth. Not given: what the class promises.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tau: Option<f64>,
+    /// The bound B on values. Not given: what the class promises, or 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bound: Option<f64>,
+    /// Largest probability η that the characters found are not the truth's.
+    pub failure: f64,
+    /// Expected mean squared error ε that the values may have; the number of clean samples follows from it.
+    pub accuracy: f64,
+    /// How heavy characters are searched for.
+    pub search: Search,
+}
+
+/// How heavy characters are searched for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Search {
+    /// Whichever of the two takes fewer queries.
+    #[default]
+    Auto,
+    /// The tree of Kushilevitz and Mansour: polynomial in n.
+    Tree,
+    /// The whole cube and one fast transform: 2^n queries, and no way to fail.
+    Transform,
+}
+
+impl Default for FourierGlobal {
+    fn default() -> Self {
+        Self { tau: None, bound: None, failure: 1e-3, accuracy: 0.01, search: Search::Auto }
+    }
+}
+
+impl Mitigator for FourierGlobal {
+    type Access = dyn Oracle;
+
+    fn mitigate<'a>(&self, suspect: &'a Self::Access, lab: &mut Lab<'a>) -> Result<Repaired<'a>> {
+        let plan = self.plan(lab)?;
+        let HeavySearch { n, tau, bound, .. } = plan;
+        let whole_is_cheaper = n <= MAX_WHOLE && 1_u64 << n <= plan.queries();
+        let (found, failure) = match self.search {
+            Search::Transform if n > MAX_WHOLE => {
+                let want =
+                    format!("the transform asks 2^n points and stops at n = {MAX_WHOLE}; use tree");
+                return Err(Error::parameter("search", "transform", want));
+            }
+            Search::Transform => (ask_whole(suspect, &plan)?, 0.0),
+            Search::Auto if whole_is_cheaper => (ask_whole(suspect, &plan)?, 0.0),
+            Search::Auto | Search::Tree => {
+                let mut rng = lab.seed.stream("tree");
+                (plan.run(&mut |xs| suspect.query(xs), &mut rng)?, self.failure)
+            }
+        };
+        lab.ledger.flops(found.flops)?;
+
+        let n_terms = found.supports.len();
+        let n_samples = (n_terms as f64 * bound * bound / self.accuracy).ceil() as usize;
+        let clean = lab.clean.draw(n_samples)?;
+        let degrees: usize = found.supports.iter().map(Vec::len).sum();
+        lab.ledger.flops((n_samples * (degrees + 2 * n_terms)) as u64)?;
+        let terms: Vec<Term> = found
+            .supports
+            .iter()
+            .map(|support| {
+                let products = clean.xs.rows().into_iter().zip(&clean.ys);
+                let sum: f64 = products.map(|(x, y)| y * character(support, &x.to_vec())).sum();
+                Term { support: support.clone(), value: sum / n_samples as f64 }
+            })
+            .collect();
+
+        let notes = warnings(&found, &terms, tau);
+        let function = FourierSum::new(terms);
+        let oracle =
+            Canonical { function: function.clone(), shape: lab.world.shape(), ledger: lab.ledger };
+        Ok(Repaired {
+            oracle: Box::new(oracle),
+            guarantee: Some(Guarantee {
+                statement: format!(
+                    "the characters are exactly the truth's and the output depends on clean samples alone, with mean \
+                     squared error at most {} in expectation, if the truth is {tau}-heavy and the suspect within τ/4 = {} \
+                     of it in root mean square (theory.md, section 2)",
+                    self.accuracy,
+                    tau / 4.0
+                ),
+                error_bar: None,
+                failure_probability: failure,
+            }),
+            assumptions: vec![Assumption::CloseInMeanSquare { distance: tau / 4.0, bound }],
+            function: Some(function),
+            notes,
+        })
+    }
+}
+
+impl FourierGlobal {
+    /// What to look for, after a check that it makes sense here.
+    fn plan(&self, lab: &Lab<'_>) -> Result<HeavySearch> {
+        let Domain::Cube { n } = lab.world.domain else {
+            let why = "inputs must be uniform on the cube {−1, +1}^n";
+            return Err(Error::assumption(METHOD, why));
+        };
+        if matches!(lab.world.target, Target::Classes(_)) {
+            let why = "one output is needed, a sign or a number, and these labels are classes";
+            return Err(Error::assumption(METHOD, why));
+        }
+        let promised = match lab.world.promise {
+            Promise::FourierHeavy { tau, bound } => Some((tau, bound)),
+            Promise::Nothing | Promise::Affine { .. } => None,
+        };
+        let Some(tau) = self.tau.or(promised.map(|(tau, _)| tau)) else {
+            let why = "the least coefficient tau of the truth is neither promised nor given";
+            return Err(Error::assumption(METHOD, why));
+        };
+        let bound = self.bound.or(promised.map(|(_, bound)| bound)).unwrap_or(1.0);
+        if !(self.accuracy > 0.0 && self.accuracy.is_finite()) {
+            return Err(Error::parameter("accuracy", self.accuracy, "a positive number is needed"));
+        }
+        let plan = HeavySearch { n, tau, bound, failure: self.failure };
+        plan.check()?;
+        Ok(plan)
+    }
+}
+
+/// Asks every vertex, and cuts the spectrum at τ/2.
+fn ask_whole(suspect: &dyn Oracle, plan: &HeavySearch) -> Result<HeavySet> {
+    let HeavySearch { n, tau, bound, .. } = *plan;
+    let mut values = Vec::with_capacity(1 << n);
+    for first in (0..1_usize << n).step_by(BLOCK) {
+        let vertices = first..(first + BLOCK).min(1 << n);
+        let answers = suspect.query(&stack(n, vertices.map(|index| vertex(index, n))))?;
+        values.extend(answers.iter().map(|y| y.clamp(-bound, bound)));
+    }
+    let heavy = spectrum(values, tau / 4.0 * (1.0 + 1e-9));
+    let n_ambiguous = heavy.terms().iter().filter(|t| t.value.abs() < 0.75 * tau).count();
+    let supports = heavy.terms().iter().filter(|t| t.value.abs() >= 0.5 * tau);
+    let supports = supports.map(|term| term.support.clone()).collect();
+    // n 2^n additions and subtractions.
+    Ok(HeavySet { supports, n_ambiguous, flops: (n as u64) << n })
+}
+
+/// What the run itself says about the assumption. It can refute it; it cannot confirm it.
+fn warnings(found: &HeavySet, terms: &[Term], tau: f64) -> Vec<String> {
+    let mut notes = Vec::new();
+    if found.n_ambiguous > 0 {
+        notes.push(format!(
+            "the assumption is refuted: {} coefficients of the suspect lie between τ/4 and 3τ/4",
+            found.n_ambiguous
+        ));
+    }
+    if terms.is_empty() {
+        notes.push(format!(
+            "no character of weight tau = {tau} was found; the output is 0 everywhere"
+        ));
+    }
+    for term in terms.iter().filter(|term| term.value.abs() < tau / 2.0) {
+        notes.push(format!(
+            "on clean samples the character {:?} has value {:.3}, less than half of tau = {tau}: the suspect may have \
+             planted it, or tau is too large",
+            term.support, term.value
+        ));
+    }
+    notes
+}
+
+/// The recovered function as an oracle: no net, no queries.
+struct Canonical<'a> {
+    function: FourierSum,
+    shape: Shape,
+    ledger: &'a Ledger,
+}
+
+impl Oracle for Canonical<'_> {
+    fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    fn query(&self, xs: &Batch) -> Result<Batch> {
+        crate::data::check("inputs", xs, self.shape.inputs)?;
+        self.ledger.flops(self.function.flops() * xs.nrows() as u64)?;
+        Ok(self.function.at_all(xs))
+    }
+}

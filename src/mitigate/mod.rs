@@ -1,0 +1,95 @@
+//! Mitigators: ways to answer well from a model that may hold a backdoor.
+//!
+//! One method a file; black-box and white-box methods in two folders, and what both use beside them. No file here may
+//! name an attack, a trigger, the scorer or a suspect as a whole: the tests read the source and say so.
+mod baseline;
+pub mod black_box;
+mod rays;
+pub mod white_box;
+
+use serde::{Deserialize, Serialize};
+
+pub use baseline::{Nothing, Relearn};
+
+use crate::access::{Access, Lab, Oracle};
+use crate::error::Result;
+use crate::fourier::FourierSum;
+
+/// A way to answer well from a model that may hold a backdoor.
+pub trait Mitigator: Send + Sync {
+    /// What it may see: `dyn Oracle`, `dyn Gradients` or `dyn WhiteBox`, and nothing else fits.
+    type Access: Access + ?Sized;
+
+    /// Prepares to answer in the suspect's stead.
+    ///
+    /// A global mitigator does its work here and answers from a net or function of its own; a local one keeps the
+    /// suspect and queries it at every answer. Both are an [`Oracle`].
+    fn mitigate<'a>(&self, suspect: &'a Self::Access, lab: &mut Lab<'a>) -> Result<Repaired<'a>>;
+}
+
+/// What a mitigator gives back.
+pub struct Repaired<'a> {
+    /// The mitigated model.
+    pub oracle: Box<dyn Oracle + 'a>,
+    /// What is claimed about its answers, if anything is.
+    pub guarantee: Option<Guarantee>,
+    /// What the claim assumes of the suspect: the scorer checks it, the mitigator cannot.
+    pub assumptions: Vec<Assumption>,
+    /// The function it recovered, if it recovers one.
+    pub function: Option<FourierSum>,
+    /// Warnings and remarks.
+    pub notes: Vec<String>,
+}
+
+impl<'a> Repaired<'a> {
+    /// A mitigated model about which nothing is claimed.
+    pub fn unclaimed(oracle: impl Oracle + 'a) -> Self {
+        Self {
+            oracle: Box::new(oracle),
+            guarantee: None,
+            assumptions: Vec::new(),
+            function: None,
+            notes: Vec::new(),
+        }
+    }
+}
+
+impl std::fmt::Debug for Repaired<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Repaired")
+            .field("guarantee", &self.guarantee)
+            .field("notes", &self.notes)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a mitigator claims about its answers, given that its assumptions hold.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Guarantee {
+    /// The statement, with its source.
+    pub statement: String,
+    /// Largest error of an answer, where the claim is about errors.
+    pub error_bar: Option<f64>,
+    /// Probability that the claim fails: per answer of a local mitigator, once for all of a global one.
+    pub failure_probability: f64,
+}
+
+/// What a theorem assumes of the suspect.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Assumption {
+    /// Root mean square distance to the truth, after clipping answers to [−bound, bound], is at most `distance`.
+    CloseInMeanSquare {
+        /// The limit.
+        distance: f64,
+        /// Where answers are clipped.
+        bound: f64,
+    },
+    /// The mass of inputs on which the suspect is farther than `delta` from the truth is at most `mass`.
+    CloseBeyondCutoff {
+        /// The cutoff.
+        delta: f64,
+        /// The limit.
+        mass: f64,
+    },
+}

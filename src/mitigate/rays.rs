@@ -1,0 +1,70 @@
+//! What the ray mitigators, black-box and white-box, have in common: rays from an input through a body, and medians.
+use crate::access::Lab;
+use crate::data::Target;
+use crate::domain::ConvexBody;
+use crate::error::{Error, Result};
+use crate::population::Promise;
+use crate::rng::Rng;
+
+/// The body that inputs are uniform on, after a check that rays through it make sense here.
+pub(super) fn body_of(method: &'static str, lab: &Lab<'_>) -> Result<Box<dyn ConvexBody>> {
+    if lab.world.target != Target::Real {
+        return Err(Error::assumption(
+            method,
+            "it restores real values, and these labels are classes",
+        ));
+    }
+    lab.world.domain.body().ok_or_else(|| {
+        let why =
+            "inputs must be uniform on a convex body (box, ball or simplex) that is publicly known";
+        Error::assumption(method, why)
+    })
+}
+
+/// The closeness δ to use: the method's own if it was given, else what the class promises.
+pub(super) fn delta_of(given: Option<f64>, lab: &Lab<'_>) -> Result<Option<f64>> {
+    match (given, lab.world.promise) {
+        (Some(delta), _) if delta > 0.0 && delta.is_finite() => Ok(Some(delta)),
+        (Some(delta), _) => Err(Error::parameter("delta", delta, "a positive number is needed")),
+        (None, Promise::Affine { delta }) => Ok(Some(delta)),
+        (None, _) => Ok(None),
+    }
+}
+
+/// Checks that an input lies in the body: outside it, nothing is promised and rays need not exist.
+pub(super) fn check_inside(
+    method: &'static str,
+    body: &dyn ConvexBody,
+    x: &[f64],
+    row: usize,
+) -> Result<()> {
+    /// Rounding, no more.
+    const TOLERANCE: f64 = 1e-6;
+    let excess = body.excess(x);
+    if excess <= TOLERANCE {
+        return Ok(());
+    }
+    Err(Error::assumption(method, format!("input {row} lies outside the domain, by {excess:.3e}")))
+}
+
+/// The direction from `x` to a uniformly random point of the body, and how far the body reaches along it.
+pub(super) fn random_ray(body: &dyn ConvexBody, x: &[f64], rng: &mut Rng) -> (Vec<f64>, f64) {
+    loop {
+        let u = body.sample(rng);
+        let direction: Vec<f64> = u.iter().zip(x).map(|(u, x)| u - x).collect();
+        if direction.iter().any(|d| d.abs() > 0.0) {
+            let exit = body.exit(x, &direction);
+            return (direction, exit);
+        }
+    }
+}
+
+/// The median: the middle of an odd number of values, the mean of the two in the middle of an even one.
+///
+/// # Panics
+/// Of no values: a bug in the caller.
+pub(super) fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let half = values.len() / 2;
+    if values.len() % 2 == 1 { values[half] } else { f64::midpoint(values[half - 1], values[half]) }
+}

@@ -1,0 +1,127 @@
+//! `fine-prune`: cut the units that clean inputs leave asleep, then fine-tune.
+//!
+//! Liu, Dolan-Gavitt and Garg, "Fine-Pruning: Defending Against Backdooring Attacks on Deep Neural Networks" (RAID 2018), on
+//! the last hidden layer, as the paper has it. Units are cut one by one in ascending order of mean absolute activation on
+//! clean inputs; cutting stops before the risk on a held-out part of the *clean samples* rises by more than `max_drop` (the
+//! test set is never seen; peers select on it). The last net within the limit is then fine-tuned on the other clean samples.
+//!
+//! It assumes that the backdoor uses units that clean inputs do not. Defeated by backdoors that share units with the task,
+//! and by units of the detector that clean inputs do wake. Cost: a forward pass a sample, one last layer a sample and
+//! candidate, 3F a sample and epoch of fine-tuning.
+use ndarray::Array1;
+use serde::{Deserialize, Serialize};
+
+use super::super::{Mitigator, Repaired};
+use crate::access::{Lab, Owned, WhiteBox};
+use crate::data::{Batch, Labeled, Target};
+use crate::error::{Error, Result};
+use crate::net::{EarlyStop, Layer, Lesson, Net, Recipe, fit};
+
+/// Parameters of `fine-prune`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct FinePrune {
+    /// Clean samples to use; half of them decide where pruning stops.
+    pub samples: usize,
+    /// Largest rise of the risk on held-out clean samples. For classes and signs, of the share of wrong answers; for real
+    /// targets, of the mean squared error in units of the labels' variance.
+    pub max_drop: f64,
+    /// Epochs of fine-tuning; 0 prunes only.
+    pub epochs: usize,
+    /// Step size of fine-tuning, by the optimiser of the recipe.
+    pub learning_rate: f64,
+}
+
+impl Default for FinePrune {
+    fn default() -> Self {
+        Self { samples: 300, max_drop: 0.04, epochs: 20, learning_rate: 1e-3 }
+    }
+}
+
+impl Mitigator for FinePrune {
+    type Access = dyn WhiteBox;
+
+    fn mitigate<'a>(&self, suspect: &'a Self::Access, lab: &mut Lab<'a>) -> Result<Repaired<'a>> {
+        if self.samples == 0 {
+            // Nothing to prune by and nothing to tune on: nothing changes.
+            return Ok(Repaired::unclaimed(suspect));
+        }
+        if !(self.max_drop >= 0.0 && self.max_drop.is_finite()) {
+            return Err(Error::parameter(
+                "max_drop",
+                self.max_drop,
+                "a number of at least 0 is needed",
+            ));
+        }
+        let net = suspect.net();
+        if net.layers().len() < 2 {
+            return Err(Error::assumption("fine-prune", "the net has no hidden layer to prune"));
+        }
+        let (tune, held_out) = lab.clean.draw(self.samples)?.split_last(self.samples / 2);
+        let (pruned, n_cut) = self.prune(net, &tune, &held_out, lab)?;
+        let recipe = Recipe {
+            learning_rate: self.learning_rate,
+            epochs: self.epochs,
+            early_stop: None::<EarlyStop>,
+            ..lab.recipe.clone()
+        };
+        let lesson =
+            Lesson { data: &tune, target: lab.world.target, recipe: &recipe, seed: lab.seed };
+        let net = match self.epochs {
+            0 => pruned,
+            _ => fit(&pruned, lesson, lab.ledger, &mut |_| {})?.net,
+        };
+        let units = suspect.net().layers()[net.layers().len() - 2].bias.len();
+        let notes = vec![format!("{n_cut} of {units} units of the last hidden layer cut")];
+        Ok(Repaired { notes, ..Repaired::unclaimed(Owned { net, ledger: lab.ledger }) })
+    }
+}
+
+impl FinePrune {
+    /// The most pruned net whose held-out risk is within the limit, and how many units it has lost.
+    fn prune(
+        &self,
+        net: &Net,
+        tune: &Labeled,
+        held_out: &Labeled,
+        lab: &Lab<'_>,
+    ) -> Result<(Net, usize)> {
+        let last_hidden = net.layers().len() - 2;
+        let awake = net.activations(&tune.xs, lab.ledger)?.swap_remove(last_hidden);
+        let mean =
+            awake.mapv(f64::abs).mean_axis(ndarray::Axis(0)).unwrap_or_else(|| Array1::zeros(0));
+        let mut order: Vec<usize> = (0..mean.len()).collect();
+        order.sort_by(|&i, &j| mean[i].total_cmp(&mean[j]).then(i.cmp(&j)));
+
+        let hidden = net.activations(&held_out.xs, lab.ledger)?.swap_remove(last_hidden);
+        let mut layers = net.layers().to_vec();
+        let output = last_hidden + 1;
+        let limit = risk(&layers[output], &hidden, held_out, lab)? + self.max_drop;
+        let mut n_cut = 0;
+        for unit in order {
+            let column = layers[output].weight.column(unit).to_owned();
+            layers[output].weight.column_mut(unit).fill(0.0);
+            if risk(&layers[output], &hidden, held_out, lab)? > limit {
+                layers[output].weight.column_mut(unit).assign(&column);
+                break;
+            }
+            n_cut += 1;
+        }
+        Ok((Net::new(layers, net.precision())?, n_cut))
+    }
+}
+
+/// Risk of the output layer `output` on top of the hidden activations of `data`. Charges the layer once a row.
+fn risk(output: &Layer, hidden: &Batch, data: &Labeled, lab: &Lab<'_>) -> Result<f64> {
+    lab.ledger.flops(2 * output.weight.len() as u64 * data.len() as u64)?;
+    let answers = hidden.dot(&output.weight.t()) + &output.bias;
+    let target = lab.world.target;
+    if target == Target::Real {
+        let variance = data.ys.var(0.0).max(f64::MIN_POSITIVE);
+        return Ok((&answers - &data.ys).mapv(|e| e * e).mean().unwrap_or(0.0) / variance);
+    }
+    let decide = |row: ndarray::ArrayView1<'_, f64>| target.decide(&row.to_vec());
+    let pairs = answers.rows().into_iter().zip(data.ys.rows());
+    let wrong = pairs.filter(|(answer, label)| decide(*answer) != decide(*label)).count();
+    Ok(wrong as f64 / data.len().max(1) as f64)
+}

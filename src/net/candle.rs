@@ -1,0 +1,160 @@
+//! One optimiser step at a time in candle: the seam at which another trainer can stand beside it.
+use candle_core::{D, DType, Device, Tensor, Var};
+use candle_nn::{AdamW, Optimizer as _, ParamsAdamW, loss, ops};
+
+use super::{Activation, Layer, Loss, Net, Optimizer, Precision, Recipe};
+use crate::data::{Labeled, Target};
+use crate::error::Result;
+
+/// A net in training, with its data, in candle's tensors.
+#[derive(Debug)]
+pub(super) struct Learner {
+    layers: Vec<(Var, Var, Activation)>,
+    precision: Precision,
+    xs: Tensor,
+    ys: Tensor,
+    loss: Loss,
+    target: Target,
+    rule: Rule,
+}
+
+/// The optimiser and its state.
+#[derive(Debug)]
+enum Rule {
+    Adam(AdamW),
+    Sgd { momentum: f64, decay: f64, velocities: Vec<Tensor> },
+}
+
+impl Learner {
+    /// Sets out from `net` to learn `data`.
+    pub(super) fn new(net: &Net, data: &Labeled, target: Target, recipe: &Recipe) -> Result<Self> {
+        let precision = net.precision();
+        let layers = net
+            .layers()
+            .iter()
+            .map(|layer| {
+                let weight = Var::from_tensor(&tensor(&layer.weight, precision)?)?;
+                let bias = layer.bias.clone().insert_axis(ndarray::Axis(0));
+                let bias = Var::from_tensor(&tensor(&bias, precision)?.flatten_all()?)?;
+                Ok((weight, bias, layer.activation))
+            })
+            .collect::<Result<Vec<_>>>()?;
+        let parameters: Vec<Var> =
+            layers.iter().flat_map(|(w, b, _)| [w.clone(), b.clone()]).collect();
+        let rule = match recipe.optimizer {
+            Optimizer::Adam => Rule::Adam(AdamW::new(
+                parameters,
+                ParamsAdamW {
+                    lr: recipe.learning_rate,
+                    weight_decay: recipe.weight_decay,
+                    ..ParamsAdamW::default()
+                },
+            )?),
+            Optimizer::Sgd { momentum } => Rule::Sgd {
+                momentum,
+                decay: recipe.weight_decay,
+                velocities: parameters
+                    .iter()
+                    .map(|var| Ok(var.zeros_like()?))
+                    .collect::<Result<_>>()?,
+            },
+        };
+        Ok(Self {
+            layers,
+            precision,
+            xs: tensor(&data.xs, precision)?,
+            ys: tensor(&data.ys, precision)?,
+            loss: recipe.loss_for(target)?,
+            target,
+            rule,
+        })
+    }
+
+    /// One step on the rows numbered `rows` with step size `rate`; returns the loss before it.
+    pub(super) fn step(&mut self, rows: &[u32], rate: f64) -> Result<f64> {
+        let rows = Tensor::from_slice(rows, rows.len(), &Device::Cpu)?;
+        let xs = self.xs.index_select(&rows, 0)?;
+        let ys = self.ys.index_select(&rows, 0)?;
+        let loss = self.loss_of(&self.forward(&xs)?, &ys)?;
+        let gradients = loss.backward()?;
+        match &mut self.rule {
+            Rule::Adam(adam) => {
+                adam.set_learning_rate(rate);
+                adam.step(&gradients)?;
+            }
+            Rule::Sgd { momentum, decay, velocities } => {
+                let parameters = self.layers.iter().flat_map(|(w, b, _)| [w, b]);
+                for (var, velocity) in parameters.zip(velocities) {
+                    let Some(gradient) = gradients.get(var) else { continue };
+                    let pull = (gradient + (var.as_tensor() * *decay)?)?;
+                    *velocity = ((&*velocity * *momentum)? + pull)?.detach();
+                    var.set(&(var.as_tensor() - (&*velocity * rate)?)?)?;
+                }
+            }
+        }
+        Ok(loss.to_dtype(DType::F64)?.to_scalar::<f64>()?)
+    }
+
+    /// The loss on all of `data`, without a step.
+    pub(super) fn loss_on(&self, data: &Labeled) -> Result<f64> {
+        let xs = tensor(&data.xs, self.precision)?;
+        let ys = tensor(&data.ys, self.precision)?;
+        let loss = self.loss_of(&self.forward(&xs)?.detach(), &ys)?;
+        Ok(loss.to_dtype(DType::F64)?.to_scalar::<f64>()?)
+    }
+
+    /// The net as it is now.
+    pub(super) fn net(&self) -> Result<Net> {
+        let layers = self
+            .layers
+            .iter()
+            .map(|(weight, bias, activation)| {
+                let dims = weight.dims2()?;
+                let flat = |t: &Tensor| t.flatten_all()?.to_dtype(DType::F64)?.to_vec1::<f64>();
+                let weight = ndarray::Array2::from_shape_vec(dims, flat(weight)?)
+                    .expect("as many numbers as the shape says");
+                Ok(Layer { weight, bias: flat(bias)?.into(), activation: *activation })
+            })
+            .collect::<Result<Vec<_>>>()?;
+        Net::new(layers, self.precision)
+    }
+
+    fn forward(&self, xs: &Tensor) -> Result<Tensor> {
+        let mut h = xs.clone();
+        for (weight, bias, activation) in &self.layers {
+            let z = h.matmul(&weight.t()?)?.broadcast_add(bias)?;
+            h = match activation {
+                Activation::Relu => z.relu()?,
+                Activation::Tanh => z.tanh()?,
+                Activation::Gelu => z.gelu_erf()?,
+                Activation::Identity => z,
+            };
+        }
+        Ok(h)
+    }
+
+    fn loss_of(&self, answers: &Tensor, ys: &Tensor) -> Result<Tensor> {
+        Ok(match (self.loss, self.target) {
+            (Loss::Mse, _) => loss::mse(answers, ys)?,
+            // log(1 + exp(−m)) of the margin m = y f, as max(−m, 0) + log(1 + exp(−|m|)), which cannot overflow.
+            (Loss::CrossEntropy, Target::Sign | Target::Real) => {
+                let margin = (answers * ys)?;
+                let tail = (margin.abs()?.neg()?.exp()? + 1.0)?.log()?;
+                (margin.neg()?.relu()? + tail)?.mean_all()?
+            }
+            (Loss::CrossEntropy, Target::Classes(_)) => {
+                let log_probability = ops::log_softmax(answers, D::Minus1)?;
+                (log_probability * ys)?.sum(D::Minus1)?.mean_all()?.neg()?
+            }
+        })
+    }
+}
+
+fn tensor(batch: &ndarray::Array2<f64>, precision: Precision) -> Result<Tensor> {
+    let numbers: Vec<f64> = batch.iter().copied().collect();
+    let tensor = Tensor::from_vec(numbers, batch.dim(), &Device::Cpu)?;
+    Ok(match precision {
+        Precision::F32 => tensor.to_dtype(DType::F32)?,
+        Precision::F64 => tensor,
+    })
+}

@@ -1,0 +1,288 @@
+//! Fourier-heavy truths on the cube: every coefficient is 0 or at least τ (theory.md, section 2).
+use serde::{Deserialize, Serialize};
+
+use super::{Cursor, Part, Population, Promise, Truth as AnyTruth, World};
+use crate::data::{Labeled, Target, stack};
+use crate::domain::Domain;
+use crate::error::{Error, Result};
+use crate::fourier::{FourierSum, Term};
+use crate::rng::{Rng, RngExt, Seed, permutation, sign};
+
+/// A Fourier-heavy function on {−1, +1}^n with uniform inputs, whose labels are flipped with probability `noise`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct FourierFamily {
+    /// Dimension of the cube.
+    pub n: usize,
+    /// Which truth.
+    pub truth: Truth,
+    /// Probability that a label is flipped (its sign changed).
+    pub noise: f64,
+}
+
+/// Which Fourier-heavy function.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Truth {
+    /// The majority of three parities of `degree` random coordinates each: τ = 1/2.
+    Majority {
+        /// Coordinates a parity.
+        degree: usize,
+    },
+    /// A random decision tree of depth `depth` with ±1 leaves: τ = 2^−depth.
+    Tree {
+        /// Depth of every leaf.
+        depth: usize,
+    },
+    /// Exactly these terms. Labels are signs if every value of the sum is ±1 (or nearly), else real numbers are refused.
+    Explicit {
+        /// The terms.
+        terms: Vec<Term>,
+    },
+}
+
+impl Default for FourierFamily {
+    fn default() -> Self {
+        Self { n: 16, truth: Truth::Majority { degree: 2 }, noise: 0.0 }
+    }
+}
+
+impl FourierFamily {
+    pub(super) fn world(&self) -> Result<World> {
+        let domain = Domain::Cube { n: self.n };
+        domain.check()?;
+        if !(0.0..0.5).contains(&self.noise) {
+            return Err(Error::parameter("noise", self.noise, "a probability below 1/2 is needed"));
+        }
+        let tau = match &self.truth {
+            Truth::Majority { degree } => {
+                if *degree == 0 || 3 * degree > self.n {
+                    let want = format!("3 · degree must be between 3 and n = {}", self.n);
+                    return Err(Error::parameter("degree", degree, want));
+                }
+                0.5
+            }
+            Truth::Tree { depth } => {
+                if *depth == 0 || *depth > self.n || *depth > 8 {
+                    let want = format!("a depth between 1 and {} is needed", self.n.min(8));
+                    return Err(Error::parameter("depth", depth, want));
+                }
+                0.5_f64.powi(*depth as i32)
+            }
+            Truth::Explicit { terms } => {
+                let sum = self.explicit(terms)?;
+                sum.lightest()
+            }
+        };
+        let promise = Promise::FourierHeavy { tau, bound: 1.0 };
+        Ok(World { domain, target: Target::Sign, promise, cutoff: 0.5 })
+    }
+
+    pub(super) fn build(&self, seed: Seed) -> Result<Box<dyn Population>> {
+        let world = self.world()?;
+        let mut rng = seed.stream("truth");
+        let sum = match &self.truth {
+            Truth::Majority { degree } => majority(self.n, *degree, &mut rng),
+            Truth::Tree { depth } => tree(self.n, *depth, &mut rng),
+            Truth::Explicit { terms } => self.explicit(terms)?,
+        };
+        Ok(Box::new(Heavy { world, truth: AnyTruth::Fourier(sum), noise: self.noise }))
+    }
+
+    /// Checks an explicit list: coordinates inside the cube, finite values, and ±1 wherever all its variables point.
+    fn explicit(&self, terms: &[Term]) -> Result<FourierSum> {
+        let mut variables: Vec<usize> = terms.iter().flat_map(|t| t.support.clone()).collect();
+        variables.sort_unstable();
+        variables.dedup();
+        if let Some(&outside) = variables.iter().find(|&&i| i >= self.n) {
+            let want = format!("coordinates of an n = {} cube are 0 to {}", self.n, self.n - 1);
+            return Err(Error::parameter("support", outside, want));
+        }
+        if variables.len() > 20 {
+            let want = "an explicit truth may use at most 20 coordinates, so that its values can be checked";
+            return Err(Error::parameter(
+                "terms",
+                format!("{} coordinates", variables.len()),
+                want,
+            ));
+        }
+        for term in terms {
+            let mut support = term.support.clone();
+            support.sort_unstable();
+            if support.windows(2).any(|pair| pair[0] == pair[1]) {
+                let want = "a support lists each coordinate once";
+                return Err(Error::parameter("support", format!("{support:?}"), want));
+            }
+        }
+        let sum = FourierSum::new(terms.to_vec());
+        let mut x = vec![1.0; self.n];
+        for index in 0..1_usize << variables.len() {
+            for (bit, &i) in variables.iter().enumerate() {
+                x[i] = if index >> bit & 1 == 1 { -1.0 } else { 1.0 };
+            }
+            let value = sum.at(&x);
+            if !((value.abs() - 1.0).abs() < 1e-9) {
+                let want = "an explicit truth must take the values −1 and +1 only";
+                return Err(Error::parameter(
+                    "terms",
+                    format!("a sum that is {value} somewhere"),
+                    want,
+                ));
+            }
+        }
+        Ok(sum)
+    }
+}
+
+/// MAJ(a, b, c) = (a + b + c − abc) / 2 for parities a, b, c over disjoint sets, with random signs.
+fn majority(n: usize, degree: usize, rng: &mut Rng) -> FourierSum {
+    let coordinates = permutation(n, rng);
+    let parities: Vec<(Vec<usize>, f64)> =
+        (0..3).map(|i| (coordinates[i * degree..(i + 1) * degree].to_vec(), sign(rng))).collect();
+    let mut terms: Vec<Term> = parities
+        .iter()
+        .map(|(support, sign)| Term { support: support.clone(), value: 0.5 * sign })
+        .collect();
+    terms.push(Term {
+        support: parities.iter().flat_map(|(support, _)| support.clone()).collect(),
+        value: -0.5 * parities.iter().map(|(_, sign)| sign).product::<f64>(),
+    });
+    FourierSum::new(terms)
+}
+
+/// A complete decision tree of the given depth; no path asks for a coordinate twice, leaves are random signs with both
+/// signs below every lowest node, so that no question is idle.
+fn tree(n: usize, depth: usize, rng: &mut Rng) -> FourierSum {
+    // The indicator of a leaf is Π (1 ± x_i)/2 over its path.
+    fn grow(
+        path: &mut Vec<(usize, f64)>,
+        n: usize,
+        depth: usize,
+        leaf: f64,
+        rng: &mut Rng,
+    ) -> Vec<Term> {
+        if depth == 0 {
+            return (0..1_usize << path.len())
+                .map(|subset| {
+                    let chosen = || path.iter().enumerate().filter(|(j, _)| subset >> j & 1 == 1);
+                    let signs: f64 = chosen().map(|(_, (_, sign))| sign).product();
+                    let support = chosen().map(|(_, (i, _))| *i).collect();
+                    Term { support, value: leaf * signs * 0.5_f64.powi(path.len() as i32) }
+                })
+                .collect();
+        }
+        let question = loop {
+            let i = rng.random_range(0..n);
+            if path.iter().all(|(asked, _)| *asked != i) {
+                break i;
+            }
+        };
+        let first = sign(rng);
+        let mut terms = Vec::new();
+        for (branch, leaf) in [(1.0, first), (-1.0, -first)] {
+            path.push((question, branch));
+            terms.extend(grow(path, n, depth - 1, leaf, rng));
+            path.pop();
+        }
+        terms
+    }
+    let first = sign(rng);
+    // Coefficients are multiples of 2^−depth, so sums in floating point are exact and cancelled ones are exactly zero.
+    FourierSum::new(grow(&mut Vec::new(), n, depth, first, rng))
+}
+
+#[derive(Debug)]
+struct Heavy {
+    world: World,
+    truth: AnyTruth,
+    noise: f64,
+}
+
+impl Population for Heavy {
+    fn world(&self) -> &World {
+        &self.world
+    }
+
+    fn draw(&self, _part: Part, n: usize, cursor: &mut Cursor) -> Result<Labeled> {
+        let width = self.world.domain.n();
+        let mut flips = Vec::with_capacity(n);
+        let rows: Vec<Vec<f64>> = (0..n)
+            .map(|_| {
+                let x = (0..width).map(|_| sign(&mut cursor.rng)).collect();
+                flips.push(cursor.rng.random::<f64>() < self.noise);
+                x
+            })
+            .collect();
+        cursor.drawn += n;
+        let xs = stack(width, rows);
+        let mut ys = self.truth.at(&xs);
+        // The truth is ±1 but for rounding; a label is exactly ±1.
+        for (y, flip) in ys.iter_mut().zip(flips) {
+            *y = if flip { -y.signum() } else { y.signum() };
+        }
+        Ok(Labeled { xs, ys })
+    }
+
+    fn available(&self, _part: Part) -> Option<usize> {
+        None
+    }
+
+    fn truth(&self) -> Option<&AnyTruth> {
+        Some(&self.truth)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fourier::{spectrum, vertex};
+
+    fn truth_of(family: &FourierFamily, seed: u64) -> FourierSum {
+        match family.build(Seed::new(seed)).unwrap().truth() {
+            Some(AnyTruth::Fourier(sum)) => sum.clone(),
+            _ => panic!("a Fourier truth"),
+        }
+    }
+
+    #[test]
+    fn truths_are_signs_and_heavy_as_promised() {
+        let kinds =
+            [Truth::Majority { degree: 2 }, Truth::Tree { depth: 2 }, Truth::Tree { depth: 3 }];
+        for truth in kinds {
+            let family = FourierFamily { n: 9, truth, noise: 0.0 };
+            let Promise::FourierHeavy { tau, .. } = family.world().unwrap().promise else {
+                panic!("a heavy promise")
+            };
+            for seed in 0..20 {
+                let sum = truth_of(&family, seed);
+                let values: Vec<f64> = (0..512).map(|i| sum.at(&vertex(i, 9))).collect();
+                assert!(values.iter().all(|v| (v.abs() - 1.0).abs() < 1e-12), "{family:?}");
+                assert!(sum.lightest() >= tau - 1e-12, "{family:?}: {}", sum.lightest());
+                // The list of terms is the whole spectrum.
+                assert_eq!(spectrum(values, 1e-9).supports(), sum.supports());
+            }
+        }
+    }
+
+    #[test]
+    fn labels_flip_as_often_as_the_noise_says() {
+        let family = FourierFamily { noise: 0.1, ..FourierFamily::default() };
+        let population = family.build(Seed::new(5)).unwrap();
+        let mut cursor = Cursor::new(Seed::new(6).stream("draw"));
+        let drawn = population.draw(Part::Train, 20_000, &mut cursor).unwrap();
+        let truth = population.truth().unwrap().at(&drawn.xs);
+        let flipped = truth.iter().zip(&drawn.ys).filter(|(t, y)| *t * *y < 0.0).count();
+        // Binomial(20,000, 0.1): six standard deviations are 255.
+        assert!((flipped as f64 - 2000.0).abs() < 255.0, "{flipped}");
+    }
+
+    #[test]
+    fn an_explicit_truth_that_is_not_a_sign_is_refused() {
+        let terms = vec![Term { support: vec![0], value: 0.5 }];
+        let family = FourierFamily { truth: Truth::Explicit { terms }, ..FourierFamily::default() };
+        assert!(family.world().unwrap_err().to_string().contains("−1 and +1"));
+        let terms = vec![Term { support: vec![16], value: 1.0 }];
+        let family = FourierFamily { truth: Truth::Explicit { terms }, ..FourierFamily::default() };
+        assert!(family.world().unwrap_err().to_string().contains("0 to 15"));
+    }
+}

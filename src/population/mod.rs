@@ -1,0 +1,186 @@
+//! Nature: distributions of labelled inputs, some with a truth that only the scorer may see.
+mod affine;
+mod digits;
+mod fourier;
+
+use ndarray::Array1;
+use serde::{Deserialize, Serialize};
+
+pub use affine::AffineFamily;
+pub use digits::DigitsFamily;
+pub use fourier::{FourierFamily, Truth as FourierTruth};
+
+use crate::data::{Batch, Labeled, Shape, Target};
+use crate::domain::Domain;
+use crate::error::{Error, Result};
+use crate::fourier::FourierSum;
+use crate::rng::{Rng, Seed};
+
+/// A distribution of labelled inputs that can be sampled at will, or a finite data set split for it.
+pub trait Population: Send + Sync {
+    /// What everybody may know about it.
+    fn world(&self) -> &World;
+
+    /// Draws `n` labelled inputs from `part`.
+    ///
+    /// `cursor` remembers what was drawn before: a population that can be sampled at will draws fresh inputs from its
+    /// stream, a finite one hands out its next rows, and fails when there are no more.
+    fn draw(&self, part: Part, n: usize, cursor: &mut Cursor) -> Result<Labeled>;
+
+    /// How many samples `part` holds, if that is finite.
+    fn available(&self, part: Part) -> Option<usize>;
+
+    /// The noise-free truth, where it is known. For scoring only: no mitigator is ever handed a population.
+    fn truth(&self) -> Option<&Truth>;
+}
+
+/// What data are for. Parts of a finite data set do not overlap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// To train models on.
+    Train,
+    /// Clean samples for mitigators.
+    Clean,
+    /// To score with.
+    Test,
+}
+
+impl Part {
+    /// What the part is called in errors.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Train => "training data",
+            Self::Clean => "clean samples",
+            Self::Test => "test data",
+        }
+    }
+}
+
+/// How far into a part someone has drawn.
+#[derive(Clone, Debug)]
+pub struct Cursor {
+    /// The stream that fresh inputs come from.
+    pub rng: Rng,
+    /// How many were drawn so far.
+    pub drawn: usize,
+}
+
+impl Cursor {
+    /// A cursor at the start.
+    pub fn new(rng: Rng) -> Self {
+        Self { rng, drawn: 0 }
+    }
+}
+
+/// Public knowledge of a population: what an input looks like, what a label means, and what class nature promises.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct World {
+    /// Where inputs live and how they are spread.
+    pub domain: Domain,
+    /// What labels mean.
+    pub target: Target,
+    /// What the class of truths promises.
+    pub promise: Promise,
+    /// Error of a real-valued answer beyond which it counts as wrong. Not used for classes and signs.
+    pub cutoff: f64,
+}
+
+impl World {
+    /// Widths of inputs and outputs.
+    pub fn shape(&self) -> Shape {
+        Shape { inputs: self.domain.n(), outputs: self.target.outputs() }
+    }
+}
+
+/// What nature promises about its truth and about honest models: the hypothesis of the theorems.
+///
+/// It names the class, never the member.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "class", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Promise {
+    /// Nothing.
+    Nothing,
+    /// Every Fourier coefficient of the truth is 0 or at least `tau` in absolute value, and values lie in [−bound, bound].
+    FourierHeavy {
+        /// The least non-zero coefficient.
+        tau: f64,
+        /// The largest absolute value.
+        bound: f64,
+    },
+    /// The truth is affine, and a model is within `delta` of it but for a small mass of inputs.
+    Affine {
+        /// Closeness on good inputs.
+        delta: f64,
+    },
+}
+
+/// The noise-free truth of a population.
+#[derive(Clone, Debug)]
+pub enum Truth {
+    /// `weights · x + offset`.
+    Affine {
+        /// Slope.
+        weights: Array1<f64>,
+        /// Value at 0.
+        offset: f64,
+    },
+    /// A sum of characters on the cube.
+    Fourier(FourierSum),
+}
+
+impl Truth {
+    /// Its value at every row, as a column.
+    pub fn at(&self, xs: &Batch) -> Batch {
+        match self {
+            Self::Affine { weights, offset } => {
+                (xs.dot(weights) + *offset).insert_axis(ndarray::Axis(1))
+            }
+            Self::Fourier(sum) => sum.at_all(xs),
+        }
+    }
+}
+
+/// A family of populations with its parameters, as a specification names it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "family", rename_all = "kebab-case")]
+pub enum Family {
+    /// Real images of handwritten digits.
+    Digits(DigitsFamily),
+    /// A random affine function over a convex body.
+    Affine(AffineFamily),
+    /// A Fourier-heavy function on the cube.
+    Fourier(FourierFamily),
+}
+
+impl Family {
+    /// Draws a population of the family: its truth, or its split of the data.
+    pub fn build(&self, seed: Seed) -> Result<Box<dyn Population>> {
+        match self {
+            Self::Digits(family) => family.build(seed),
+            Self::Affine(family) => family.build(seed),
+            Self::Fourier(family) => family.build(seed),
+        }
+    }
+
+    /// What everybody may know about every population of the family.
+    pub fn world(&self) -> Result<World> {
+        match self {
+            Self::Digits(family) => Ok(family.world()),
+            Self::Affine(family) => family.world(),
+            Self::Fourier(family) => family.world(),
+        }
+    }
+
+    /// Whether `n` samples can be drawn from `part` of a population of the family.
+    pub fn check_available(&self, part: Part, n: usize) -> Result<()> {
+        let left = match self {
+            Self::Digits(family) => Some(family.available(part)),
+            Self::Affine(_) | Self::Fourier(_) => None,
+        };
+        match left {
+            Some(left) if left < n => Err(Error::Exhausted { part: part.name(), left, asked: n }),
+            _ => Ok(()),
+        }
+    }
+}
