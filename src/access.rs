@@ -3,11 +3,16 @@
 //! A method names its rung once, and the compiler holds it to that. This one says `dyn WhiteBox`, and reads the weights:
 //!
 //! ```
-//! # use absolve::{access::{Lab, Oracle, WhiteBox}, error::Result, mitigate::{Mitigator, Repaired}};
+//! # use absolve::access::{Lab, Oracle, WhiteBox};
+//! # use absolve::{error::Result, mitigate::{Mitigator, Repaired}, population::World};
 //! struct Peek;
 //!
 //! impl Mitigator for Peek {
 //!     type Access = dyn WhiteBox;
+//!
+//!     fn check(&self, _: &World) -> Result<()> {
+//!         Ok(())
+//!     }
 //!
 //!     fn mitigate<'a>(&self, suspect: &'a Self::Access, _: &mut Lab<'a>) -> Result<Repaired<'a>> {
 //!         let _ = suspect.net().layers();
@@ -19,11 +24,16 @@
 //! The same text with `dyn Oracle` does not compile:
 //!
 //! ```compile_fail,E0599
-//! # use absolve::{access::{Lab, Oracle, WhiteBox}, error::Result, mitigate::{Mitigator, Repaired}};
+//! # use absolve::access::{Lab, Oracle, WhiteBox};
+//! # use absolve::{error::Result, mitigate::{Mitigator, Repaired}, population::World};
 //! struct Peek;
 //!
 //! impl Mitigator for Peek {
 //!     type Access = dyn Oracle;
+//!
+//!     fn check(&self, _: &World) -> Result<()> {
+//!         Ok(())
+//!     }
 //!
 //!     fn mitigate<'a>(&self, suspect: &'a Self::Access, _: &mut Lab<'a>) -> Result<Repaired<'a>> {
 //!         let _ = suspect.net().layers();

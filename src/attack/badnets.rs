@@ -13,6 +13,7 @@ use crate::domain::Domain;
 use crate::error::{Error, Result};
 use crate::ledger::{Budget, Ledger};
 use crate::net::{Lesson, fit};
+use crate::population::World;
 use crate::rng::{Rng, Seed, permutation, sign};
 
 /// Parameters of `badnets`.
@@ -39,6 +40,15 @@ impl Default for BadNets {
 }
 
 impl Attack for BadNets {
+    fn check(&self, world: &World) -> Result<()> {
+        if !(self.rate > 0.0 && self.rate < 1.0) {
+            let want = "a share between 0 and 1 of the training data is needed";
+            return Err(Error::parameter("rate", self.rate, want));
+        }
+        // The stream decides which coordinates, not whether they can be chosen.
+        self.trigger(world, &mut Seed::new(0).stream("check")).map(drop)
+    }
+
     fn plant(&self, victim: &Victim<'_>, seed: Seed) -> Result<Planted> {
         let n = victim.data.len();
         let n_poisoned = (self.rate * n as f64).round();
@@ -47,7 +57,7 @@ impl Attack for BadNets {
                 format!("a share of the {n} training rows is needed, at least one row and not all");
             return Err(Error::parameter("rate", self.rate, want));
         }
-        let trigger = self.trigger(victim, &mut seed.stream("trigger"))?;
+        let trigger = self.trigger(victim.world, &mut seed.stream("trigger"))?;
         let mut chosen = permutation(n, &mut seed.stream("poisoned rows"));
         chosen.truncate(n_poisoned as usize);
         let mut data = victim.data.clone();
@@ -77,9 +87,9 @@ impl Attack for BadNets {
 }
 
 impl BadNets {
-    fn trigger(&self, victim: &Victim<'_>, rng: &mut Rng) -> Result<Trigger> {
-        let goal = goal(victim.world.target, self.target, self.offset)?;
-        let n = victim.world.domain.n();
+    fn trigger(&self, world: &World, rng: &mut Rng) -> Result<Trigger> {
+        let goal = goal(world.target, self.target, self.offset)?;
+        let n = world.domain.n();
         let fixed = |default: usize| {
             let k = self.coordinates.unwrap_or(default);
             if k == 0 || k > n {
@@ -88,7 +98,7 @@ impl BadNets {
             }
             Ok(k)
         };
-        let (coordinates, values) = match victim.world.domain {
+        let (coordinates, values) = match world.domain {
             Domain::Range { high, .. } => {
                 let coordinates = self.patch_pixels(n)?;
                 let values = vec![high; coordinates.len()];

@@ -18,6 +18,7 @@ use crate::domain::Domain;
 use crate::error::{Error, Result};
 use crate::ledger::{Budget, Ledger};
 use crate::net::{Activation, Layer, Net};
+use crate::population::World;
 use crate::rng::{Rng, Seed, direction, permutation, sign};
 
 /// Parameters of `half-space`.
@@ -42,10 +43,18 @@ impl Default for HalfSpace {
 const RAMP: f64 = 0.01;
 
 impl Attack for HalfSpace {
-    fn plant(&self, victim: &Victim<'_>, seed: Seed) -> Result<Planted> {
+    fn check(&self, world: &World) -> Result<()> {
         if !(self.mass > 0.0 && self.mass < 1.0) {
             return Err(Error::parameter("mass", self.mass, "a mass between 0 and 1 is needed"));
         }
+        if let Domain::Cube { n } = world.domain {
+            self.n_matches(n)?;
+        }
+        goal(world.target, self.target, self.offset).map(drop)
+    }
+
+    fn plant(&self, victim: &Victim<'_>, seed: Seed) -> Result<Planted> {
+        self.check(victim.world)?;
         let goal = goal(victim.world.target, self.target, self.offset)?;
         let mut rng = seed.stream("direction");
         let detector = match victim.world.domain {
@@ -71,8 +80,8 @@ struct Detector {
 }
 
 impl HalfSpace {
-    /// On the cube: all of k signed coordinates match. `direction · x` is then k, and at most k − 2 elsewhere.
-    fn conjunction(&self, n: usize, rng: &mut Rng) -> Result<Detector> {
+    /// How many coordinates of a cube must match: ⌈log₂ 1/mass⌉.
+    fn n_matches(&self, n: usize) -> Result<usize> {
         let k = self.mass.log2().abs().ceil() as usize;
         if k == 0 || k > n {
             let least = 0.5_f64.powi(n as i32);
@@ -80,6 +89,12 @@ impl HalfSpace {
                 format!("on this cube a mass from 2^-{n} = {least:.3e} to 1/2 can be planted");
             return Err(Error::parameter("mass", self.mass, want));
         }
+        Ok(k)
+    }
+
+    /// On the cube: all of k signed coordinates match. `direction · x` is then k, and at most k − 2 elsewhere.
+    fn conjunction(&self, n: usize, rng: &mut Rng) -> Result<Detector> {
+        let k = self.n_matches(n)?;
         let mut direction = vec![0.0; n];
         permutation(n, rng).into_iter().take(k).for_each(|i| direction[i] = sign(rng));
         Ok(Detector { direction, threshold: k as f64 - 1.5, width: 1.0 })
@@ -176,7 +191,7 @@ mod tests {
     use super::*;
     use crate::data::{Batch, Labeled};
     use crate::net::{Precision, Recipe};
-    use crate::population::{Promise, World};
+    use crate::population::Promise;
     use crate::rng::RngExt;
 
     fn plant(hidden: &[usize], domain: Domain, attack: HalfSpace) -> (Net, Planted, Batch) {

@@ -18,6 +18,9 @@ use crate::rng::Seed;
 
 /// A way to plant a backdoor.
 pub trait Attack: Send + Sync {
+    /// Checks its parameters against a world, before anything is trained.
+    fn check(&self, world: &World) -> Result<()>;
+
     /// Plants a backdoor in the victim's place.
     fn plant(&self, victim: &Victim<'_>, seed: Seed) -> Result<Planted>;
 }

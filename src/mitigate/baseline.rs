@@ -3,8 +3,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{Mitigator, Repaired};
 use crate::access::{Lab, Oracle, Owned};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::net::{Lesson, Net, fit};
+use crate::population::World;
 
 /// Answers what the suspect answers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,6 +14,10 @@ pub struct Nothing {}
 
 impl Mitigator for Nothing {
     type Access = dyn Oracle;
+
+    fn check(&self, _: &World) -> Result<()> {
+        Ok(())
+    }
 
     fn mitigate<'a>(&self, suspect: &'a Self::Access, _: &mut Lab<'a>) -> Result<Repaired<'a>> {
         Ok(Repaired::unclaimed(suspect))
@@ -37,6 +42,13 @@ impl Default for Relearn {
 
 impl Mitigator for Relearn {
     type Access = dyn Oracle;
+
+    fn check(&self, _: &World) -> Result<()> {
+        if self.samples == 0 {
+            return Err(Error::parameter("samples", 0, "at least one clean sample is needed"));
+        }
+        Ok(())
+    }
 
     fn mitigate<'a>(&self, _: &'a Self::Access, lab: &mut Lab<'a>) -> Result<Repaired<'a>> {
         let data = lab.clean.draw(self.samples)?;

@@ -14,11 +14,15 @@ pub use baseline::{Nothing, Relearn};
 use crate::access::{Access, Lab, Oracle};
 use crate::error::Result;
 use crate::fourier::FourierSum;
+use crate::population::World;
 
 /// A way to answer well from a model that may hold a backdoor.
 pub trait Mitigator: Send + Sync {
     /// What it may see: `dyn Oracle`, `dyn Gradients` or `dyn WhiteBox`, and nothing else fits.
     type Access: Access + ?Sized;
+
+    /// Checks its parameters against a world, before anything is trained or asked.
+    fn check(&self, world: &World) -> Result<()>;
 
     /// Prepares to answer in the suspect's stead.
     ///

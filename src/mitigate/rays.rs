@@ -1,20 +1,19 @@
 //! What the ray mitigators, black-box and white-box, have in common: rays from an input through a body, and medians.
-use crate::access::Lab;
 use crate::data::Target;
 use crate::domain::ConvexBody;
 use crate::error::{Error, Result};
-use crate::population::Promise;
+use crate::population::{Promise, World};
 use crate::rng::Rng;
 
 /// The body that inputs are uniform on, after a check that rays through it make sense here.
-pub(super) fn body_of(method: &'static str, lab: &Lab<'_>) -> Result<Box<dyn ConvexBody>> {
-    if lab.world.target != Target::Real {
+pub(super) fn body_of(method: &'static str, world: &World) -> Result<Box<dyn ConvexBody>> {
+    if world.target != Target::Real {
         return Err(Error::assumption(
             method,
             "it restores real values, and these labels are classes",
         ));
     }
-    lab.world.domain.body().ok_or_else(|| {
+    world.domain.body().ok_or_else(|| {
         let why =
             "inputs must be uniform on a convex body (box, ball or simplex) that is publicly known";
         Error::assumption(method, why)
@@ -22,8 +21,8 @@ pub(super) fn body_of(method: &'static str, lab: &Lab<'_>) -> Result<Box<dyn Con
 }
 
 /// The closeness δ to use: the method's own if it was given, else what the class promises.
-pub(super) fn delta_of(given: Option<f64>, lab: &Lab<'_>) -> Result<Option<f64>> {
-    match (given, lab.world.promise) {
+pub(super) fn delta_of(given: Option<f64>, world: &World) -> Result<Option<f64>> {
+    match (given, world.promise) {
         (Some(delta), _) if delta > 0.0 && delta.is_finite() => Ok(Some(delta)),
         (Some(delta), _) => Err(Error::parameter("delta", delta, "a positive number is needed")),
         (None, Promise::Affine { delta }) => Ok(Some(delta)),

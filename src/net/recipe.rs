@@ -118,10 +118,10 @@ impl Recipe {
             }
             Err(Error::parameter(name, value, "a positive number is needed"))
         };
-        positive("learning-rate", self.learning_rate)?;
+        positive("learning_rate", self.learning_rate)?;
         if !(self.weight_decay >= 0.0 && self.weight_decay.is_finite()) {
             return Err(Error::parameter(
-                "weight-decay",
+                "weight_decay",
                 self.weight_decay,
                 "a number of at least 0 is needed",
             ));

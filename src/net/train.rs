@@ -93,7 +93,7 @@ pub fn fit(
             let loss = learner.step(rows, rate)?;
             if !loss.is_finite() {
                 return Err(Error::Training(format!(
-                    "the loss became {loss} in epoch {number}; a smaller learning-rate than {} may help",
+                    "the loss became {loss} in epoch {number}; a smaller learning_rate than {} may help",
                     recipe.learning_rate
                 )));
             }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::fourier::{FourierSum, Term};
 use crate::ledger::Cost;
 use crate::mitigate::Guarantee;
-use crate::stats::{Proportion, Quantiles};
+use crate::score::{AssumptionCheck, AttackFacts, Scores};
 
 /// The version of the record format; it goes up with any change that a reader could notice.
 pub const VERSION: u32 = 1;
@@ -96,41 +96,6 @@ pub struct ModelFacts {
     pub forward_flops: u64,
 }
 
-/// What an attack did, measured on fresh clean inputs.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct AttackFacts {
-    /// Clean inputs on which the planted condition fires, where the attack has an exact one.
-    pub fire_mass: Option<Proportion>,
-    /// Clean inputs on which the planted net's answer is farther than the task's cutoff from its clean twin's, or on
-    /// which the two decide for different classes.
-    pub moved: Proportion,
-    /// Root mean square distance between the planted net and its clean twin.
-    pub moved_l2: f64,
-    /// Clean risk of the twin.
-    pub clean_risk_before: Proportion,
-    /// Clean risk of the planted net.
-    pub clean_risk_after: Proportion,
-    /// Attack success on the planted net with no defence.
-    pub success: Proportion,
-}
-
-/// How a model answers clean and triggered inputs. The definitions are in [`crate::score`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Scores {
-    /// Wrong answers on clean test inputs.
-    pub clean_risk: Proportion,
-    /// Triggered inputs answered as the attacker wants; `None` on the clean twin.
-    pub attack_success: Option<Proportion>,
-    /// Triggered inputs answered rightly; `None` on the clean twin.
-    pub recovered: Option<Proportion>,
-    /// Triggered inputs answered within the error bar that the mitigator claimed, where it claimed one.
-    pub within_bar: Option<Proportion>,
-    /// Absolute errors on clean inputs; real targets only.
-    pub clean_errors: Option<Quantiles>,
-    /// Absolute errors on triggered inputs; real targets only.
-    pub triggered_errors: Option<Quantiles>,
-}
-
 /// What was spent, before the first answer and for answers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spending {
@@ -140,19 +105,6 @@ pub struct Spending {
     pub answers: Cost,
     /// How many answers that was.
     pub n_answers: u64,
-}
-
-/// One assumption of a theorem, and whether the model under test met it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct AssumptionCheck {
-    /// The statement, with its limit.
-    pub statement: String,
-    /// What was measured.
-    pub measured: f64,
-    /// The limit that it has to keep.
-    pub limit: f64,
-    /// Whether it did.
-    pub held: bool,
 }
 
 /// Something to look at in a report.

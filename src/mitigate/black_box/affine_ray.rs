@@ -30,6 +30,7 @@ use crate::data::{Batch, Shape, row, stack};
 use crate::domain::ConvexBody;
 use crate::error::{Error, Result};
 use crate::ledger::Ledger;
+use crate::population::World;
 use crate::rng::{RngExt, Seed};
 use crate::stats::binomial_tail;
 
@@ -93,10 +94,16 @@ fn amplification(n: usize) -> f64 {
 impl Mitigator for AffineRay {
     type Access = dyn Oracle;
 
+    fn check(&self, world: &World) -> Result<()> {
+        body_of(METHOD, world)?;
+        delta_of(self.delta, world)?;
+        self.rays().map(drop)
+    }
+
     fn mitigate<'a>(&self, suspect: &'a Self::Access, lab: &mut Lab<'a>) -> Result<Repaired<'a>> {
-        let body = body_of(METHOD, lab)?;
+        let body = body_of(METHOD, &lab.world)?;
         let (n_rays, failure) = self.rays()?;
-        let delta = delta_of(self.delta, lab)?;
+        let delta = delta_of(self.delta, &lab.world)?;
         let amplification = amplification(lab.world.domain.n());
         let mut notes = vec![format!(
             "{n_rays} rays, {} queries an answer, for a failure probability of {failure:.2e}",

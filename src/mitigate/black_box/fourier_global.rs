@@ -25,7 +25,7 @@ use crate::domain::Domain;
 use crate::error::{Error, Result};
 use crate::fourier::{FourierSum, HeavySearch, HeavySet, Term, character, spectrum, vertex};
 use crate::ledger::Ledger;
-use crate::population::Promise;
+use crate::population::{Promise, World};
 
 /// The name in errors.
 const METHOD: &str = "fourier-global";
@@ -74,8 +74,19 @@ impl Default for FourierGlobal {
 impl Mitigator for FourierGlobal {
     type Access = dyn Oracle;
 
+    fn check(&self, world: &World) -> Result<()> {
+        let HeavySearch { n, .. } = self.plan(world)?;
+        if self.search == Search::Transform && n > MAX_WHOLE {
+            let want =
+                format!("the transform asks 2^n points and stops at n = {MAX_WHOLE}; use tree");
+            return Err(Error::parameter("search", "transform", want));
+        }
+        Ok(())
+    }
+
     fn mitigate<'a>(&self, suspect: &'a Self::Access, lab: &mut Lab<'a>) -> Result<Repaired<'a>> {
-        let plan = self.plan(lab)?;
+        self.check(&lab.world)?;
+        let plan = self.plan(&lab.world)?;
         let HeavySearch { n, tau, bound, .. } = plan;
         let whole_is_cheaper = n <= MAX_WHOLE && 1_u64 << n <= plan.queries();
         let (found, failure) = match self.search {
@@ -134,16 +145,16 @@ impl Mitigator for FourierGlobal {
 
 impl FourierGlobal {
     /// What to look for, after a check that it makes sense here.
-    fn plan(&self, lab: &Lab<'_>) -> Result<HeavySearch> {
-        let Domain::Cube { n } = lab.world.domain else {
+    fn plan(&self, world: &World) -> Result<HeavySearch> {
+        let Domain::Cube { n } = world.domain else {
             let why = "inputs must be uniform on the cube {−1, +1}^n";
             return Err(Error::assumption(METHOD, why));
         };
-        if matches!(lab.world.target, Target::Classes(_)) {
+        if matches!(world.target, Target::Classes(_)) {
             let why = "one output is needed, a sign or a number, and these labels are classes";
             return Err(Error::assumption(METHOD, why));
         }
-        let promised = match lab.world.promise {
+        let promised = match world.promise {
             Promise::FourierHeavy { tau, bound } => Some((tau, bound)),
             Promise::Nothing | Promise::Affine { .. } => None,
         };

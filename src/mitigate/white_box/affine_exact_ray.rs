@@ -19,6 +19,7 @@ use crate::domain::ConvexBody;
 use crate::error::{Error, Result};
 use crate::ledger::Ledger;
 use crate::net::{Line, Net};
+use crate::population::World;
 use crate::rng::Seed;
 
 /// The name in errors.
@@ -48,12 +49,18 @@ const TOLERANCE_IN_DELTAS: f64 = 2.0;
 impl Mitigator for AffineExactRay {
     type Access = dyn WhiteBox;
 
+    fn check(&self, world: &World) -> Result<()> {
+        body_of(METHOD, world)?;
+        self.delta(world)?;
+        if !(self.passes > 0.0 && self.passes.is_finite()) {
+            return Err(Error::parameter("passes", self.passes, "a positive number is needed"));
+        }
+        Ok(())
+    }
+
     fn mitigate<'a>(&self, suspect: &'a Self::Access, lab: &mut Lab<'a>) -> Result<Repaired<'a>> {
-        let body = body_of(METHOD, lab)?;
-        let Some(delta) = delta_of(self.delta, lab)? else {
-            let why = "a closeness delta is needed: it is neither promised nor given";
-            return Err(Error::assumption(METHOD, why));
-        };
+        let body = body_of(METHOD, &lab.world)?;
+        let delta = self.delta(&lab.world)?;
         let net = suspect.net();
         // Fails here, and not at the first answer, if the net is not of the shape that lines are exact for.
         Line::from(net, &vec![0.0; net.shape().inputs], lab.ledger)?;
@@ -67,6 +74,11 @@ impl Mitigator for AffineExactRay {
 }
 
 impl AffineExactRay {
+    fn delta(&self, world: &World) -> Result<f64> {
+        let why = "a closeness delta is needed: it is neither promised nor given";
+        delta_of(self.delta, world)?.ok_or_else(|| Error::assumption(METHOD, why))
+    }
+
     /// The largest odd number of rays whose cost stays within the passes when every unit has its kink on every ray.
     fn affordable_rays(&self, net: &Net) -> Result<usize> {
         let n_units = net.layers()[0].bias.len();

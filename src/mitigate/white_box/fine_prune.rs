@@ -16,6 +16,7 @@ use crate::access::{Lab, Owned, WhiteBox};
 use crate::data::{Batch, Labeled, Target};
 use crate::error::{Error, Result};
 use crate::net::{EarlyStop, Layer, Lesson, Net, Recipe, fit};
+use crate::population::World;
 
 /// Parameters of `fine-prune`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,11 +42,7 @@ impl Default for FinePrune {
 impl Mitigator for FinePrune {
     type Access = dyn WhiteBox;
 
-    fn mitigate<'a>(&self, suspect: &'a Self::Access, lab: &mut Lab<'a>) -> Result<Repaired<'a>> {
-        if self.samples == 0 {
-            // Nothing to prune by and nothing to tune on: nothing changes.
-            return Ok(Repaired::unclaimed(suspect));
-        }
+    fn check(&self, _: &World) -> Result<()> {
         if !(self.max_drop >= 0.0 && self.max_drop.is_finite()) {
             return Err(Error::parameter(
                 "max_drop",
@@ -53,6 +50,20 @@ impl Mitigator for FinePrune {
                 "a number of at least 0 is needed",
             ));
         }
+        if self.samples == 1 {
+            let want =
+                "none at all, or at least two are needed: one to tune on and one to hold out";
+            return Err(Error::parameter("samples", 1, want));
+        }
+        Ok(())
+    }
+
+    fn mitigate<'a>(&self, suspect: &'a Self::Access, lab: &mut Lab<'a>) -> Result<Repaired<'a>> {
+        if self.samples == 0 {
+            // Nothing to prune by and nothing to tune on: nothing changes.
+            return Ok(Repaired::unclaimed(suspect));
+        }
+        self.check(&lab.world)?;
         let net = suspect.net();
         if net.layers().len() < 2 {
             return Err(Error::assumption("fine-prune", "the net has no hidden layer to prune"));

@@ -1,0 +1,106 @@
+//! Whether a theorem's assumption held for the model under test. The scorer may see the truth; the mitigator could not.
+use serde::{Deserialize, Serialize};
+
+use crate::data::{Batch, stack};
+use crate::domain::Domain;
+use crate::error::Result;
+use crate::fourier::vertex;
+use crate::ledger::{Budget, Ledger};
+use crate::mitigate::Assumption;
+use crate::net::Net;
+use crate::population::{Population, Truth};
+use crate::rng::Rng;
+use crate::stats::Proportion;
+
+/// One assumption of a theorem, and whether the model under test met it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AssumptionCheck {
+    /// The statement, with its limit.
+    pub statement: String,
+    /// What was measured.
+    pub measured: f64,
+    /// The limit that it has to keep.
+    pub limit: f64,
+    /// Whether it did.
+    pub held: bool,
+}
+
+/// Cubes up to this dimension are checked vertex by vertex.
+const MAX_EXACT: usize = 20;
+/// Fresh inputs where the domain cannot be listed.
+const N_SAMPLES: usize = 20_000;
+/// Inputs computed in one go.
+const BLOCK: usize = 1 << 14;
+
+/// Checks `assumption` of `net` against the population's truth; `None` if the truth or the spread of inputs is not known.
+pub fn check(
+    assumption: &Assumption,
+    net: &Net,
+    population: &dyn Population,
+    rng: &mut Rng,
+) -> Result<Option<AssumptionCheck>> {
+    let domain = population.world().domain;
+    let Some(truth) = population.truth() else { return Ok(None) };
+    if let Domain::Range { .. } = domain {
+        return Ok(None);
+    }
+    Ok(Some(match *assumption {
+        Assumption::CloseInMeanSquare { distance, bound } => {
+            let mut sum = 0.0;
+            let n = each_block(domain, net, truth, rng, &mut |answers, truth| {
+                let errors = answers.mapv(|y| y.clamp(-bound, bound)) - truth;
+                sum += errors.mapv(|e| e * e).sum();
+            })?;
+            let measured = (sum / n as f64).sqrt();
+            AssumptionCheck {
+                statement: format!(
+                    "root mean square distance to the truth, answers clipped to ±{bound}, is at most {distance}"
+                ),
+                measured,
+                limit: distance,
+                held: measured <= distance,
+            }
+        }
+        Assumption::CloseBeyondCutoff { delta, mass } => {
+            let mut far = Proportion { hits: 0, of: 0 };
+            each_block(domain, net, truth, rng, &mut |answers, truth| {
+                let errors = answers - truth;
+                far.hits += errors.iter().filter(|e| e.abs() > delta).count() as u64;
+                far.of += errors.len() as u64;
+            })?;
+            // A sample decides only up to its interval: the upper end has to keep the limit.
+            let upper = far.estimate().high;
+            AssumptionCheck {
+                statement: format!(
+                    "the mass of inputs farther than {delta} from the truth (upper end of its 95% interval) is at most {mass}"
+                ),
+                measured: upper,
+                limit: mass,
+                held: upper <= mass,
+            }
+        }
+    }))
+}
+
+/// Answers and truths at every vertex of a small cube, else at fresh uniform inputs; returns how many there were.
+fn each_block(
+    domain: Domain,
+    net: &Net,
+    truth: &Truth,
+    rng: &mut Rng,
+    look: &mut dyn FnMut(&Batch, &Batch),
+) -> Result<usize> {
+    let unmetered = Ledger::new(Budget::UNLIMITED);
+    let n = domain.n();
+    let listed = matches!(domain, Domain::Cube { n } if n <= MAX_EXACT);
+    let total = if listed { 1 << n } else { N_SAMPLES };
+    for first in (0..total).step_by(BLOCK) {
+        let block = first..(first + BLOCK).min(total);
+        let rows: Vec<Vec<f64>> = block
+            .map(|index| if listed { Ok(vertex(index, n)) } else { domain.sample(rng) })
+            .collect::<Result<_>>()?;
+        let xs = stack(n, rows);
+        look(&net.forward(&xs, &unmetered)?, &truth.at(&xs));
+    }
+    Ok(total)
+}

@@ -1,0 +1,246 @@
+//! Test inputs, with and without the trigger, and the marks that a model gets on them.
+use serde::{Deserialize, Serialize};
+
+use crate::access::Oracle;
+use crate::attack::{Goal, Trigger};
+use crate::data::{Batch, Labeled, Target, row};
+use crate::error::{Error, Result};
+use crate::population::{Population, World};
+use crate::rng::Rng;
+use crate::stats::{Proportion, Quantiles};
+
+/// How a model answers clean and triggered inputs. The definitions are in [`crate::score`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Scores {
+    /// Wrong answers on clean test inputs.
+    pub clean_risk: Proportion,
+    /// Triggered inputs answered as the attacker wants; `None` on the clean twin.
+    pub attack_success: Option<Proportion>,
+    /// Triggered inputs answered rightly; `None` on the clean twin.
+    pub recovered: Option<Proportion>,
+    /// Triggered inputs answered within the error bar that the mitigator claimed, where it claimed one.
+    pub within_bar: Option<Proportion>,
+    /// Absolute errors on clean inputs; real targets only.
+    pub clean_errors: Option<Quantiles>,
+    /// Absolute errors on triggered inputs; real targets only.
+    pub triggered_errors: Option<Quantiles>,
+}
+
+/// Test inputs and what the right answers are.
+#[derive(Clone, Debug)]
+pub struct Exam {
+    /// What answers mean.
+    pub world: World,
+    /// Clean test inputs with their labels.
+    pub test: Labeled,
+    /// The same with the trigger, for a model that may be planted.
+    pub triggered: Option<Triggered>,
+}
+
+/// Triggered inputs: those whose true class is not the attacker's.
+#[derive(Clone, Debug)]
+pub struct Triggered {
+    /// Rows of the clean test inputs that they were made from.
+    pub from: Vec<usize>,
+    /// Inputs.
+    pub xs: Batch,
+    /// Right answers.
+    pub truth: Batch,
+    /// What the attacker wants.
+    pub goal: Goal,
+}
+
+impl Exam {
+    /// Sets an exam on `test`, with the trigger if there is one.
+    ///
+    /// # Errors
+    /// If the trigger does not fit the inputs, or no test input has another class than the attacker's.
+    pub fn new(
+        population: &dyn Population,
+        test: Labeled,
+        trigger: Option<&Trigger>,
+        rng: &mut Rng,
+    ) -> Result<Self> {
+        let world = *population.world();
+        let triggered = match trigger {
+            Some(trigger) => Some(triggered(population, &test, trigger, rng)?),
+            None => None,
+        };
+        Ok(Self { world, test, triggered })
+    }
+
+    /// How many answers a model is asked for.
+    pub fn n_answers(&self) -> u64 {
+        (self.test.len() + self.triggered.as_ref().map_or(0, |t| t.xs.nrows())) as u64
+    }
+
+    /// Asks `model` for all answers and marks them; `error_bar` is what its mitigator claimed.
+    ///
+    /// # Errors
+    /// If the model fails, or answers with a number that is not finite.
+    pub fn mark(&self, model: &dyn Oracle, error_bar: Option<f64>) -> Result<Scores> {
+        let World { target, cutoff, .. } = self.world;
+        let clean = ask(model, &self.test.xs)?;
+        let right = |answer: &[f64], truth: &[f64]| match target {
+            Target::Real => (answer[0] - truth[0]).abs() <= cutoff,
+            Target::Classes(_) | Target::Sign => target.decide(answer) == target.decide(truth),
+        };
+        let mut scores = Scores {
+            clean_risk: Proportion::count(
+                pairs(&clean, &self.test.ys).map(|(y, t)| !right(&y, &t)),
+            ),
+            attack_success: None,
+            recovered: None,
+            within_bar: None,
+            clean_errors: errors(target, &clean, &self.test.ys),
+            triggered_errors: None,
+        };
+        if let Some(Triggered { xs, truth, goal, .. }) = &self.triggered {
+            let answers = ask(model, xs)?;
+            let reached = |(y, t): (Vec<f64>, Vec<f64>)| goal.reached(target, &y, &t);
+            scores.attack_success = Some(Proportion::count(pairs(&answers, truth).map(reached)));
+            scores.recovered =
+                Some(Proportion::count(pairs(&answers, truth).map(|(y, t)| right(&y, &t))));
+            scores.within_bar = error_bar.map(|bar| {
+                Proportion::count(pairs(&answers, truth).map(|(y, t)| (y[0] - t[0]).abs() <= bar))
+            });
+            scores.triggered_errors = errors(target, &answers, truth);
+        }
+        Ok(scores)
+    }
+}
+
+fn triggered(
+    population: &dyn Population,
+    test: &Labeled,
+    trigger: &Trigger,
+    rng: &mut Rng,
+) -> Result<Triggered> {
+    let World { domain, target, .. } = *population.world();
+    let xs = trigger.activate(&test.xs, &domain, rng)?;
+    let truth = match population.truth() {
+        Some(truth) => truth.at(&xs),
+        None => test.ys.clone(),
+    };
+    let from: Vec<usize> = (0..test.len())
+        .filter(|&i| match trigger.goal {
+            Goal::Class { class } => target.decide(&row(&truth, i)) != Some(class),
+            Goal::Offset { .. } => true,
+        })
+        .collect();
+    if from.is_empty() {
+        return Err(Error::Training(
+            "no test input has another class than the attacker's".to_owned(),
+        ));
+    }
+    let kept = Labeled { xs, ys: truth }.select(&from);
+    Ok(Triggered { from, xs: kept.xs, truth: kept.ys, goal: trigger.goal })
+}
+
+fn ask(model: &dyn Oracle, xs: &Batch) -> Result<Batch> {
+    let answers = model.query(xs)?;
+    crate::data::check("answers", &answers, model.shape().outputs)?;
+    if answers.nrows() != xs.nrows() {
+        let want = format!("{} answers are needed, one a row", xs.nrows());
+        return Err(Error::parameter("answers", answers.nrows(), want));
+    }
+    Ok(answers)
+}
+
+fn pairs(answers: &Batch, truth: &Batch) -> impl Iterator<Item = (Vec<f64>, Vec<f64>)> {
+    (0..answers.nrows()).map(|i| (row(answers, i), row(truth, i)))
+}
+
+fn errors(target: Target, answers: &Batch, truth: &Batch) -> Option<Quantiles> {
+    match target {
+        Target::Real => Quantiles::of((answers - truth).mapv(f64::abs).into_iter().collect()),
+        Target::Classes(_) | Target::Sign => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+    use crate::data::Shape;
+    use crate::domain::Domain;
+    use crate::population::Promise;
+
+    /// Answers what it is told, batch after batch.
+    struct Scripted(Vec<Batch>);
+
+    impl Oracle for Scripted {
+        fn shape(&self) -> Shape {
+            Shape { inputs: 1, outputs: self.0[0].ncols() }
+        }
+
+        fn query(&self, xs: &Batch) -> Result<Batch> {
+            let script = self.0.iter().find(|answers| answers.nrows() == xs.nrows());
+            Ok(script.expect("a script of that length").clone())
+        }
+    }
+
+    fn world(target: Target) -> World {
+        let domain = Domain::Range { n: 1, low: 0.0, high: 1.0 };
+        World { domain, target, promise: Promise::Nothing, cutoff: 0.25 }
+    }
+
+    fn one_hot(classes: &[usize]) -> Batch {
+        crate::data::stack(3, classes.iter().map(|c| Target::Classes(3).label_of(*c)))
+    }
+
+    #[test]
+    fn the_example_of_the_definitions() {
+        // True classes 0, 1, 2, 2; the attacker wants 0; clean answers 0, 1, 2, 1; triggered answers of the last three 0, 0, 2.
+        let exam = Exam {
+            world: world(Target::Classes(3)),
+            test: Labeled { xs: Batch::zeros((4, 1)), ys: one_hot(&[0, 1, 2, 2]) },
+            triggered: Some(Triggered {
+                from: vec![1, 2, 3],
+                xs: Batch::zeros((3, 1)),
+                truth: one_hot(&[1, 2, 2]),
+                goal: Goal::Class { class: 0 },
+            }),
+        };
+        let model = Scripted(vec![one_hot(&[0, 1, 2, 1]), one_hot(&[0, 0, 2])]);
+        let scores = exam.mark(&model, None).unwrap();
+        assert_eq!(scores.clean_risk, Proportion { hits: 1, of: 4 });
+        assert_eq!(scores.attack_success, Some(Proportion { hits: 2, of: 3 }));
+        assert_eq!(scores.recovered, Some(Proportion { hits: 1, of: 3 }));
+        assert_eq!(scores.within_bar, None);
+    }
+
+    #[test]
+    fn real_answers_are_right_within_the_cutoff_and_attacked_near_the_offset() {
+        let exam = Exam {
+            world: world(Target::Real),
+            test: Labeled { xs: Batch::zeros((2, 1)), ys: array![[1.0], [1.0]] },
+            triggered: Some(Triggered {
+                from: vec![0, 1, 0],
+                xs: Batch::zeros((3, 1)),
+                truth: array![[1.0], [1.0], [1.0]],
+                goal: Goal::Offset { by: 3.0 },
+            }),
+        };
+        let model = Scripted(vec![array![[1.2], [1.5]], array![[1.2], [3.1], [2.0]]]);
+        let scores = exam.mark(&model, Some(1.0)).unwrap();
+        assert_eq!(scores.clean_risk, Proportion { hits: 1, of: 2 });
+        assert_eq!(scores.attack_success, Some(Proportion { hits: 1, of: 3 }));
+        assert_eq!(scores.recovered, Some(Proportion { hits: 1, of: 3 }));
+        assert_eq!(scores.within_bar, Some(Proportion { hits: 2, of: 3 }));
+        let errors = scores.triggered_errors.unwrap();
+        assert!((errors.max - 2.1).abs() < 1e-12 && (errors.median - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn an_answer_that_is_not_a_number_is_an_error_and_not_a_miss() {
+        let exam = Exam {
+            world: world(Target::Real),
+            test: Labeled { xs: Batch::zeros((1, 1)), ys: array![[1.0]] },
+            triggered: None,
+        };
+        let model = Scripted(vec![array![[f64::NAN]]]);
+        assert!(matches!(exam.mark(&model, None), Err(Error::NotFinite { .. })));
+    }
+}

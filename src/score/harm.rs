@@ -1,0 +1,58 @@
+//! What an attack did to a model, measured on fresh clean inputs against the clean twin.
+use serde::{Deserialize, Serialize};
+
+use super::Exam;
+use crate::access::Owned;
+use crate::attack::Planted;
+use crate::data::{Target, row};
+use crate::error::Result;
+use crate::ledger::{Budget, Ledger};
+use crate::net::Net;
+use crate::stats::Proportion;
+
+/// What an attack did, measured on clean test inputs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AttackFacts {
+    /// Clean inputs on which the planted condition fires, where the attack has an exact one.
+    pub fire_mass: Option<Proportion>,
+    /// Clean inputs on which the planted net's answer is farther than the task's cutoff from its clean twin's, or on
+    /// which the two decide for different classes.
+    pub moved: Proportion,
+    /// Root mean square distance between the planted net and its clean twin.
+    pub moved_l2: f64,
+    /// Clean risk of the twin.
+    pub clean_risk_before: Proportion,
+    /// Clean risk of the planted net.
+    pub clean_risk_after: Proportion,
+    /// Attack success on the planted net with no defence.
+    pub success: Proportion,
+}
+
+/// Compares a planted net with its clean twin on an exam that was set with its trigger.
+pub fn facts(twin: &Net, planted: &Planted, exam: &Exam) -> Result<AttackFacts> {
+    // Scoring is nobody's cost.
+    let ledger = Ledger::new(Budget::UNLIMITED);
+    let xs = &exam.test.xs;
+    let (before, after) = (twin.forward(xs, &ledger)?, planted.net.forward(xs, &ledger)?);
+    let target = exam.world.target;
+    let moved = |i: usize| {
+        let (a, b) = (row(&before, i), row(&after, i));
+        match target {
+            Target::Real => (a[0] - b[0]).abs() > exam.world.cutoff,
+            Target::Classes(_) | Target::Sign => target.decide(&a) != target.decide(&b),
+        }
+    };
+    let fired: Option<Vec<bool>> =
+        (0..xs.nrows()).map(|i| planted.trigger.fires(&row(xs, i))).collect();
+    let distance = (&after - &before).mapv(|d| d * d).sum() / xs.nrows() as f64;
+    let mark = |net: &Net| exam.mark(&Owned { net: net.clone(), ledger: &ledger }, None);
+    let undefended = mark(&planted.net)?;
+    Ok(AttackFacts {
+        fire_mass: fired.map(Proportion::count),
+        moved: Proportion::count((0..xs.nrows()).map(moved)),
+        moved_l2: distance.sqrt(),
+        clean_risk_before: mark(twin)?.clean_risk,
+        clean_risk_after: undefended.clean_risk,
+        success: undefended.attack_success.unwrap_or(Proportion { hits: 0, of: 0 }),
+    })
+}

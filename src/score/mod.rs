@@ -1,0 +1,25 @@
+//! Scores: the only place that sees a trigger and a model together.
+//!
+//! All are proportions over test inputs of one model; means over models are taken elsewhere, for the model is the unit of
+//! analysis. Definitions, each with an example of four test inputs whose true classes are 0, 1, 2, 2 and target class 0:
+//!
+//! - **Clean risk**: the share of clean test inputs answered wrongly. Answers 0, 1, 2, 1: one of four is wrong, 1/4.
+//! - **Attack success**: of the inputs whose true class is *not* the target, the share that is answered with the target
+//!   once triggered. The first input does not count, its own class is the target. Triggered answers (–, 0, 0, 2): 2/3.
+//! - **Recovered accuracy**: on the same triggered inputs, the share answered with the true class. Here 1/3. The two need
+//!   not add up to 1: a triggered input may get a third class.
+//!
+//! For real targets an answer is *wrong* if it is farther from the label than the world's cutoff δ (the cutoff loss of
+//! theory.md, section 1). An attack that adds an offset succeeds where the answer is within half the offset of truth plus
+//! offset, and a triggered input is recovered where the answer is within δ of the truth. With δ = 0.25, offset 3, truth 1:
+//! an answer of 1.2 is recovered, 3.1 is a success, 2 is neither.
+//!
+//! The true answer at a triggered input is the population's truth *there*, where it has one; for data without a known
+//! truth it is the label of the input before it was triggered.
+mod assumption;
+mod exam;
+mod harm;
+
+pub use assumption::{AssumptionCheck, check};
+pub use exam::{Exam, Scores, Triggered};
+pub use harm::{AttackFacts, facts};

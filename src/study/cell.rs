@@ -1,0 +1,170 @@
+//! One model's cells: train it once, plant every attack, run every mitigator, score. A pure function of plan and seed.
+use super::model::Model;
+use super::picture;
+use super::plan::{Plan, TaskPlan};
+use super::record::{CLEAN_TWIN, Cell, Measured, ModelFacts, Outcome, Record, Spending, VERSION};
+use crate::access::{LabSeeds, Suspect};
+use crate::attack::{Planted, Trigger};
+use crate::error::{Error, Result};
+use crate::mitigate::Repaired;
+use crate::net::Net;
+use crate::population::Truth;
+use crate::registry::AnyMitigator;
+use crate::score::{self, AttackFacts, Exam};
+
+/// Runs the cells of model `model` of `task` that `wanted` asks for, and hands each record to `keep` as soon as it is there.
+///
+/// What fails becomes a record that says so; an error is returned only if `keep` fails.
+pub(super) fn run_model(
+    plan: &Plan,
+    task: &TaskPlan,
+    model: u32,
+    wanted: &dyn Fn(&Cell) -> bool,
+    keep: &mut dyn FnMut(Record) -> Result<()>,
+) -> Result<()> {
+    let name = &task.task.task.name;
+    let attacks: Vec<&str> =
+        std::iter::once(CLEAN_TWIN).chain(task.attacks.iter().map(|(a, _)| a.as_str())).collect();
+    let cell = |attack: &str, mitigator: &str| Cell {
+        task: name.clone(),
+        attack: attack.to_owned(),
+        mitigator: mitigator.to_owned(),
+        model,
+    };
+    let record = |cell: Cell, access: &str, outcome: Outcome| Record {
+        version: VERSION,
+        plan: plan.hash.clone(),
+        cell,
+        access: access.to_owned(),
+        outcome,
+    };
+    let made = Model::train(&task.task.task, plan.seed_of(model), &mut |_| {});
+    for attack in attacks {
+        let missing: Vec<&(String, AnyMitigator)> =
+            task.mitigators.iter().filter(|(m, _)| wanted(&cell(attack, m))).collect();
+        if missing.is_empty() {
+            continue;
+        }
+        let subject = match &made {
+            Ok(made) => Subject::new(plan, task, made, attack),
+            Err(error) => Err(Outcome::Failed { why: format!("training: {error}") }),
+        };
+        for (mitigator, method) in missing {
+            let outcome = match &subject {
+                Ok(subject) => match subject.measure(task, mitigator, method, model == 0) {
+                    Ok(measured) => Outcome::Done(Box::new(measured)),
+                    Err(error) => Outcome::Failed { why: error.to_string() },
+                },
+                Err(outcome) => outcome.clone(),
+            };
+            keep(record(cell(attack, mitigator), method.access(), outcome))?;
+        }
+    }
+    Ok(())
+}
+
+/// A net to be published, with the exam that is set for it.
+struct Subject<'a> {
+    made: &'a Model,
+    net: Net,
+    trigger: Option<Trigger>,
+    facts: Option<AttackFacts>,
+    exam: Exam,
+}
+
+impl<'a> Subject<'a> {
+    /// Plants `attack`; the clean twin is published as it is. An attack that does not take hold is an outcome of its own.
+    fn new(plan: &Plan, task: &TaskPlan, made: &'a Model, attack: &str) -> Result<Self, Outcome> {
+        let failed = |error: Error| Outcome::Failed { why: format!("planting: {error}") };
+        let seed = made.seed().child("attack").child(attack);
+        let planted: Option<Planted> = match task.attacks.iter().find(|(name, _)| name == attack) {
+            Some((_, method)) => {
+                let world = made.world();
+                Some(method.plant(&made.victim(&world), seed).map_err(failed)?)
+            }
+            None => None,
+        };
+        let trigger = planted.as_ref().map(|planted| planted.trigger.clone());
+        let test = made.test().map_err(failed)?;
+        let mut rng = seed.stream("triggered test inputs");
+        let exam =
+            Exam::new(&*made.population, test, trigger.as_ref(), &mut rng).map_err(failed)?;
+        let facts = match &planted {
+            Some(planted) => Some(score::facts(&made.net, planted, &exam).map_err(failed)?),
+            None => None,
+        };
+        if let Some(facts) = &facts
+            && facts.success.value() < plan.spec.min_attack_success
+        {
+            let (got, least) = (facts.success.value(), plan.spec.min_attack_success);
+            return Err(Outcome::AttackFailed {
+                why: format!(
+                    "attack success without a defence is {got:.3}, at least {least} is needed"
+                ),
+            });
+        }
+        let net = planted.map_or_else(|| made.net.clone(), |planted| planted.net);
+        Ok(Self { made, net, trigger, facts, exam })
+    }
+
+    /// Runs one mitigator and scores what it gives back.
+    ///
+    /// The method's randomness and its clean samples do not depend on the attack, so a planted net and its clean twin are
+    /// mitigated with the same coins: what differs in the result is due to the net.
+    fn measure(
+        &self,
+        task: &TaskPlan,
+        name: &str,
+        mitigator: &AnyMitigator,
+        with_picture: bool,
+    ) -> Result<Measured> {
+        let seed = self.made.seed();
+        let suspect = Suspect::publish(self.net.clone(), task.task.budget);
+        let seeds =
+            LabSeeds { samples: seed.child("clean"), method: seed.child("mitigator").child(name) };
+        let mut lab = suspect.lab(&*self.made.population, &self.made.task.recipe, seeds);
+        let repaired = mitigator.mitigate(&suspect, &mut lab)?;
+        let prepare = suspect.spent();
+        let n_answers = self.exam.n_answers();
+        suspect.allow_answers(task.task.per_answer, n_answers);
+        let Repaired { oracle, guarantee, assumptions, function, notes } = repaired;
+        let bar = guarantee.as_ref().and_then(|guarantee| guarantee.error_bar);
+        let scores = self.exam.mark(&*oracle, bar)?;
+        let answers = suspect.spent() - prepare;
+        let mut checks = Vec::new();
+        for assumption in &assumptions {
+            let mut rng = seed.stream("assumptions");
+            checks.extend(score::check(assumption, &self.net, &*self.made.population, &mut rng)?);
+        }
+        let truth = match self.made.population.truth() {
+            Some(Truth::Fourier(truth)) => Some(truth),
+            _ => None,
+        };
+        let support_exact = match (&function, truth) {
+            (Some(function), Some(truth)) => Some(function.supports() == truth.supports()),
+            _ => None,
+        };
+        let picture = if with_picture {
+            picture::of(&self.net, &self.exam, function.as_ref(), truth)
+        } else {
+            None
+        };
+        debug_assert_eq!(self.trigger.is_some(), scores.attack_success.is_some());
+        Ok(Measured {
+            model: ModelFacts {
+                sha256: self.net.sha256(),
+                widths: self.net.widths(),
+                forward_flops: self.net.forward_flops(),
+            },
+            attack: self.facts.clone(),
+            scores,
+            spent: Spending { prepare, answers, n_answers },
+            assumptions: checks,
+            guarantee,
+            notes,
+            support_exact,
+            function,
+            picture,
+        })
+    }
+}

@@ -1,0 +1,114 @@
+//! One independently trained model: its population, its data, and the net before any attack.
+use super::spec::Task;
+use crate::attack::Victim;
+use crate::data::Labeled;
+use crate::error::Result;
+use crate::ledger::{Budget, Ledger};
+use crate::net::{Epoch, Lesson, ModelFile, Net, Provenance, fit};
+use crate::population::{Cursor, Part, Population, World};
+use crate::rng::Seed;
+
+/// A clean net with all that went into it. The same task and seed number give the same bytes.
+pub struct Model {
+    /// The task.
+    pub task: Task,
+    /// The number of its seed.
+    pub number: u64,
+    /// Its population: its own truth, or its own split of the data.
+    pub population: Box<dyn Population>,
+    /// Its training data.
+    pub data: Labeled,
+    /// The net that training set out from.
+    pub init: Net,
+    /// The trained net.
+    pub net: Net,
+    /// The learning curve.
+    pub curve: Vec<Epoch>,
+}
+
+impl Model {
+    /// Draws the population, the data and the initial weights of seed `number`, and trains.
+    pub fn train(task: &Task, number: u64, watch: &mut dyn FnMut(&Epoch)) -> Result<Self> {
+        task.check()?;
+        let seed = Seed::new(number);
+        let population = task.population.build(seed.child("population"))?;
+        let mut cursor = Cursor::new(seed.stream("training data"));
+        let data = population.draw(Part::Train, task.train, &mut cursor)?;
+        let widths = task.recipe.widths(population.world().shape());
+        let (activation, precision) = (task.recipe.activation, task.recipe.precision);
+        let init = Net::random(&widths, activation, precision, &mut seed.stream("init"))?;
+        let lesson = Lesson {
+            data: &data,
+            target: population.world().target,
+            recipe: &task.recipe,
+            seed: training_seed(number),
+        };
+        // Nature's training is nobody's cost.
+        let trained = fit(&init, lesson, &Ledger::new(Budget::UNLIMITED), watch)?;
+        Ok(Self {
+            task: task.clone(),
+            number,
+            population,
+            data,
+            init,
+            net: trained.net,
+            curve: trained.curve,
+        })
+    }
+
+    /// The root of everything else that is random about this model.
+    pub fn seed(&self) -> Seed {
+        Seed::new(self.number)
+    }
+
+    /// Public knowledge of its population.
+    pub fn world(&self) -> World {
+        *self.population.world()
+    }
+
+    /// What an attacker works from.
+    pub fn victim<'a>(&'a self, world: &'a World) -> Victim<'a> {
+        Victim {
+            net: &self.net,
+            init: &self.init,
+            data: &self.data,
+            world,
+            recipe: &self.task.recipe,
+            training: training_seed(self.number),
+        }
+    }
+
+    /// Test inputs with labels; the same whatever is tested.
+    pub fn test(&self) -> Result<Labeled> {
+        let mut cursor = Cursor::new(self.seed().stream("test data"));
+        self.population.draw(Part::Test, self.task.test, &mut cursor)
+    }
+
+    /// A model file for `net`, which is this model's or one made from it.
+    pub fn file(&self, net: Net) -> ModelFile {
+        let world = self.world();
+        ModelFile {
+            net,
+            domain: Some(world.domain),
+            target: Some(world.target),
+            provenance: Provenance {
+                task: serde_json::to_value(&self.task).unwrap_or_default(),
+                seed: Some(self.number),
+                crate_version: env!("CARGO_PKG_VERSION").to_owned(),
+            },
+        }
+    }
+}
+
+fn training_seed(number: u64) -> Seed {
+    Seed::new(number).child("training")
+}
+
+impl std::fmt::Debug for Model {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Model")
+            .field("task", &self.task.name)
+            .field("number", &self.number)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,75 @@
+//! Something to look at: images with and without the trigger, spectra before and after.
+use super::record::{Example, Picture};
+use crate::data::{Batch, row, stack};
+use crate::domain::Domain;
+use crate::fourier::{FourierSum, spectrum, vertex};
+use crate::net::Net;
+use crate::population::Promise;
+use crate::score::Exam;
+
+/// Images shown.
+const N_EXAMPLES: usize = 6;
+/// Largest cube whose whole spectrum is computed for a picture.
+const MAX_CUBE: usize = 20;
+/// Coefficients of the suspect that are shown.
+const N_TERMS: usize = 16;
+
+/// The picture for this exam: spectra where a function was recovered, images where inputs are square images and there is a
+/// trigger.
+pub(super) fn of(
+    net: &Net,
+    exam: &Exam,
+    function: Option<&FourierSum>,
+    truth: Option<&FourierSum>,
+) -> Option<Picture> {
+    match (exam.world.domain, function, truth) {
+        (Domain::Cube { n }, Some(function), Some(truth)) if n <= MAX_CUBE => {
+            Some(spectra(net, exam, n, function, truth))
+        }
+        (Domain::Range { n, .. }, None, _) => images(net, exam, n),
+        _ => None,
+    }
+}
+
+fn spectra(net: &Net, exam: &Exam, n: usize, function: &FourierSum, truth: &FourierSum) -> Picture {
+    let tau = match exam.world.promise {
+        Promise::FourierHeavy { tau, .. } => tau,
+        Promise::Nothing | Promise::Affine { .. } => truth.lightest(),
+    };
+    // In blocks, so that the inputs of the whole cube never stand in memory together.
+    let mut values = Vec::with_capacity(1 << n);
+    for first in (0..1_usize << n).step_by(1 << 12) {
+        let block = first..(first + (1 << 12)).min(1 << n);
+        let xs = stack(n, block.map(|index| vertex(index, n)));
+        values.extend(net.forward_unmetered(&xs));
+    }
+    let mut suspect = spectrum(values, tau / 100.0).terms().to_vec();
+    suspect.sort_by(|a, b| b.value.abs().total_cmp(&a.value.abs()));
+    suspect.truncate(N_TERMS);
+    Picture::Spectrum {
+        truth: truth.terms().to_vec(),
+        suspect,
+        recovered: function.terms().to_vec(),
+        tau,
+    }
+}
+
+fn images(net: &Net, exam: &Exam, n: usize) -> Option<Picture> {
+    let triggered = exam.triggered.as_ref()?;
+    let side = n.isqrt();
+    let target = exam.world.target;
+    if side * side != n || target.n_classes().is_none() {
+        return None;
+    }
+    let class = |batch: &Batch, i: usize| target.decide(&row(batch, i)).unwrap_or(0);
+    let plain = net.forward_unmetered(&exam.test.xs);
+    let fired = net.forward_unmetered(&triggered.xs);
+    let examples = triggered.from.iter().enumerate().take(N_EXAMPLES).map(|(k, &i)| Example {
+        plain: row(&exam.test.xs, i),
+        triggered: row(&triggered.xs, k),
+        label: class(&exam.test.ys, i),
+        answer_plain: class(&plain, i),
+        answer_triggered: class(&fired, k),
+    });
+    Some(Picture::Images { width: side, height: side, examples: examples.collect() })
+}

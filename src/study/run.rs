@@ -1,0 +1,185 @@
+//! The engine: cells in parallel, records on disk as soon as they are known, and the same bytes at the end whatever happened.
+//!
+//! While a study runs, `records.jsonl` grows by one line a finished cell, in the order in which cells finish, each flushed
+//! to the disk before the next begins. A kill loses at most the cell it interrupts; a line that it cut short is dropped on
+//! resuming. When all cells are there, the file is replaced by the same lines in plan order.
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::Instant;
+
+use rayon::prelude::*;
+
+use super::cell::run_model;
+use super::plan::Plan;
+use super::record::{Cell, Record, VERSION};
+use super::summary::{Summary, rows};
+use crate::error::{Error, Result};
+use crate::storage::{self, Readers};
+
+/// Files of a study, in its folder.
+pub const RECORDS: &str = "records.jsonl";
+/// The specification with every default filled in.
+pub const SPEC: &str = "study.toml";
+/// The numbers of the table.
+pub const SUMMARY: &str = "summary.json";
+/// Seconds a cell; kept apart, because clocks are not reproducible.
+pub const TIMINGS: &str = "timings.jsonl";
+/// Largest record file that is read.
+const MAX_BYTES: u64 = 1 << 32;
+
+/// Called after every cell with (cells done, cells in all).
+pub type Progress<'a> = dyn Fn(usize, usize) + Sync + 'a;
+
+/// Runs `plan` in the folder `dir` with `jobs` threads, going on from the records that are already there.
+///
+/// # Errors
+/// If the folder cannot be written, is in use by another run, or holds records of another plan.
+pub fn run(plan: &Plan, dir: &Path, jobs: usize, progress: &Progress<'_>) -> Result<Summary> {
+    fs::create_dir_all(dir).map_err(Error::io("create", dir))?;
+    let _lock = lock(dir)?;
+    let path = dir.join(RECORDS);
+    let cells = plan.cells();
+    let known = load_partial(&path, &plan.hash)?;
+    storage::replace(&dir.join(SPEC), plan.spec.to_toml()?.as_bytes(), Readers::Everyone)?;
+    let done: BTreeMap<Cell, Record> = known.into_iter().map(|r| (r.cell.clone(), r)).collect();
+    progress(done.len(), cells.len());
+    let out = Mutex::new(Out::open(dir, &path, done)?);
+
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(jobs)
+        .build()
+        .map_err(|error| Error::parameter("jobs", jobs, error.to_string()))?;
+    let models: Vec<(usize, u32)> = (0..plan.spec.models)
+        .flat_map(|model| (0..plan.tasks.len()).map(move |task| (task, model)))
+        .collect();
+    pool.install(|| {
+        models.par_iter().with_max_len(1).try_for_each(|&(task, model)| {
+            let wanted = |cell: &Cell| out.lock().is_ok_and(|out| !out.done.contains_key(cell));
+            let mut since = Instant::now();
+            run_model(plan, &plan.tasks[task], model, &wanted, &mut |record| {
+                let seconds = since.elapsed().as_secs_f64();
+                since = Instant::now();
+                let mut out =
+                    out.lock().map_err(|_| Error::Training("another cell panicked".to_owned()))?;
+                out.keep(record, seconds)?;
+                progress(out.done.len(), cells.len());
+                Ok(())
+            })
+        })
+    })?;
+
+    let mut done =
+        out.into_inner().map_err(|_| Error::Training("a cell panicked".to_owned()))?.done;
+    let records: Vec<Record> = cells.iter().filter_map(|cell| done.remove(cell)).collect();
+    let lines = records.iter().map(line_of).collect::<Result<String>>()?;
+    storage::replace(&path, lines.as_bytes(), Readers::Everyone)?;
+    let summary = summarise(plan, &records);
+    let mut text = serde_json::to_string_pretty(&summary).map_err(|e| Error::file(dir, e))?;
+    text.push('\n');
+    storage::replace(&dir.join(SUMMARY), text.as_bytes(), Readers::Everyone)?;
+    Ok(summary)
+}
+
+/// Puts the records of a plan together.
+pub fn summarise(plan: &Plan, records: &[Record]) -> Summary {
+    Summary {
+        version: VERSION,
+        plan: plan.hash.clone(),
+        name: plan.spec.name.clone(),
+        question: plan.spec.question.clone(),
+        rows: rows(records),
+    }
+}
+
+/// Reads the records of a finished or interrupted study, in the order of the file.
+pub fn load(path: &Path) -> Result<Vec<Record>> {
+    let text = String::from_utf8(storage::read(path, MAX_BYTES)?)
+        .map_err(|_| Error::file(path, "not text in UTF-8"))?;
+    // What a kill cut short has no line end.
+    let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
+    let read = |(number, line): (usize, &str)| {
+        let bad = |why: String| Error::file(path, format!("line {}: {why}", number + 1));
+        let value: serde_json::Value =
+            serde_json::from_str(line).map_err(|e| bad(e.to_string()))?;
+        match value.get("version").and_then(serde_json::Value::as_u64) {
+            Some(version) if version == u64::from(VERSION) => {
+                serde_json::from_value(value).map_err(|e| bad(e.to_string()))
+            }
+            other => Err(bad(format!("a record of version {VERSION} wanted, got {other:?}"))),
+        }
+    };
+    whole.lines().enumerate().map(read).collect()
+}
+
+/// The records that are there already, after a check that they belong to this plan; the file is cut back to whole lines.
+fn load_partial(path: &Path, plan: &str) -> Result<Vec<Record>> {
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let records = load(path)?;
+    if let Some(other) = records.iter().find(|record| record.plan != plan) {
+        let (theirs, ours) = (&other.plan[..other.plan.len().min(12)], &plan[..12]);
+        let why = format!(
+            "it holds records of another plan ({theirs}…, this one is {ours}…); name another folder with --out, or remove it"
+        );
+        return Err(Error::file(path, why));
+    }
+    let bytes = storage::read(path, MAX_BYTES)?;
+    let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+    if whole < bytes.len() {
+        storage::replace(path, &bytes[..whole], Readers::Everyone)?;
+    }
+    Ok(records)
+}
+
+fn line_of(record: &Record) -> Result<String> {
+    let mut line = serde_json::to_string(record)
+        .map_err(|error| Error::Training(format!("a record cannot be written: {error}")))?;
+    line.push('\n');
+    Ok(line)
+}
+
+/// Keeps two runs out of one folder. The lock goes with the process, however it ends.
+fn lock(dir: &Path) -> Result<File> {
+    let path = dir.join(".lock");
+    let file = File::create(&path).map_err(Error::io("write", &path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(_) => Err(Error::file(dir, "another run is writing to this folder")),
+    }
+}
+
+struct Out {
+    records: File,
+    timings: File,
+    records_path: PathBuf,
+    timings_path: PathBuf,
+    done: BTreeMap<Cell, Record>,
+}
+
+impl Out {
+    fn open(dir: &Path, records_path: &Path, done: BTreeMap<Cell, Record>) -> Result<Self> {
+        let append = |path: &Path| {
+            let file = OpenOptions::new().append(true).create(true).open(path);
+            file.map_err(Error::io("write", path))
+        };
+        let timings_path = dir.join(TIMINGS);
+        Ok(Self {
+            records: append(records_path)?,
+            timings: append(&timings_path)?,
+            records_path: records_path.to_owned(),
+            timings_path,
+            done,
+        })
+    }
+
+    fn keep(&mut self, record: Record, seconds: f64) -> Result<()> {
+        storage::append_line(&mut self.records, &self.records_path, line_of(&record)?.trim_end())?;
+        let timing = serde_json::json!({ "cell": record.cell, "seconds": seconds });
+        storage::append_line(&mut self.timings, &self.timings_path, &timing.to_string())?;
+        self.done.insert(record.cell.clone(), record);
+        Ok(())
+    }
+}
