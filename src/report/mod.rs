@@ -14,6 +14,11 @@
 //! ```
 mod format;
 mod group;
+mod heat;
+mod pictures;
+mod scatter;
+mod spectrum;
+mod svg;
 mod table;
 
 #[cfg(test)]
