@@ -12,10 +12,15 @@
 //! };
 //! assert!(table(&summary).starts_with("task  attack  mitigator"));
 //! ```
+mod claims;
+mod figures;
 mod format;
 mod group;
 mod heat;
+mod page;
 mod pictures;
+mod provenance;
+mod results;
 mod scatter;
 mod spectrum;
 mod svg;
@@ -23,5 +28,8 @@ mod table;
 
 #[cfg(test)]
 mod fixture;
+#[cfg(test)]
+mod showcase;
 
+pub use page::{Page, html};
 pub use table::table;

@@ -93,7 +93,7 @@ pub(super) fn panel(rows: &[&Row], label: &str) -> Option<String> {
         .with_tick_size(12)
         .with_label_size(13)
         .with_body_size(12);
-    Some(from_kuva(&render_multiple(plots, layout), label))
+    Some(from_kuva(render_multiple(plots, layout), label))
 }
 
 fn point(row: &Row) -> Option<Point<'_>> {

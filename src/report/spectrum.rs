@@ -60,7 +60,7 @@ pub(super) fn draw(functions: [&[Term]; 3], tau: f64, label: &str) -> Drawn {
         .with_x_tick_rotate(-40.0)
         .with_tick_size(12)
         .with_label_size(13);
-    let svg = from_kuva(&render_multiple(plots, layout), label);
+    let svg = from_kuva(render_multiple(plots, layout), label);
     Drawn { svg, n_left_out: n_all - coefficients.len() }
 }
 

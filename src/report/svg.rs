@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use kuva::backend::svg::SvgBackend;
 use kuva::prelude::Theme;
-use kuva::render::render::Scene;
+use kuva::render::render::{Primitive, Scene};
 
 /// The colour of text and axes.
 pub(super) const INK: &str = "var(--ink)";
@@ -28,8 +28,14 @@ pub(super) fn framed(width: f64, height: f64, label: &str, body: &str) -> String
 }
 
 /// What kuva drew, in our frame: its own opening tag has neither a role nor a size that adapts.
-pub(super) fn from_kuva(scene: &Scene, label: &str) -> String {
-    let drawn = SvgBackend.render_scene(scene);
+///
+/// Its clipping goes. Kuva numbers clip paths by a counter of the whole process, so that the same plot would come out
+/// with other bytes the second time; and they cut markers at 0 and 100% in half. Our axes hold all of the data.
+pub(super) fn from_kuva(mut scene: Scene, label: &str) -> String {
+    scene.defs.clear();
+    let clips = |p: &Primitive| matches!(p, Primitive::ClipStart { .. } | Primitive::ClipEnd);
+    scene.elements.retain(|primitive| !clips(primitive));
+    let drawn = SvgBackend.render_scene(&scene);
     let inner = drawn.find('>').map_or("", |end| &drawn[end + 1..]);
     let body = inner.trim_end().strip_suffix("</svg>").unwrap_or(inner);
     framed(scene.width, scene.height, label, body)

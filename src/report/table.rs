@@ -28,7 +28,7 @@ const HEADINGS: [&str; 12] = [
 /// The widest share there is, `100.0%`: shorter ones are moved right, so that decimal points stand in one line.
 const SHARE_WIDTH: usize = 6;
 
-/// The results as a table for the terminal, with a legend below. About 160 columns wide; ends in a line break.
+/// The results as a table for the terminal, with a legend below. About 160 columns wide, more where costs differ between models; ends in a line break.
 pub fn table(summary: &Summary) -> String {
     let groups = by_task_and_attack(&summary.rows);
     let lines: Vec<Vec<[String; 12]>> =
