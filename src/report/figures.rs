@@ -1,7 +1,7 @@
 //! The figures of the page: heat maps and cost panels by task, examples with and without trigger, spectra.
 use serde::Serialize;
 
-use super::format::percent;
+use super::format::human;
 use super::group::{by_task_and_attack, first_appearances, tasks};
 use super::heat::{BLUES, HeatMap, ORANGES, Ramp};
 use super::pictures::{changed, image};
@@ -123,7 +123,12 @@ fn map(
     let columns = attacks.iter().map(|&a| if a == CLEAN_TWIN { "clean twin" } else { a }).collect();
     let label = format!("{title} on {task}, a mitigator a row, an attack a column");
     let heat = HeatMap { label, rows: mitigators, columns, cells, darkest, ramp };
-    Some(MapView { title, svg: heat.svg(), gradient: ramp.css(), darkest: percent(darkest) })
+    Some(MapView {
+        title,
+        svg: heat.svg(),
+        gradient: ramp.css(),
+        darkest: format!("{:.0}%", 100.0 * darkest),
+    })
 }
 
 /// The examples in the records: those of the first record of each (task, attack) that has any.
@@ -184,7 +189,7 @@ pub(super) fn spectra(records: &[Record]) -> Vec<SpectrumView> {
             mitigator: cell.mitigator.clone(),
             model: cell.model,
             svg: drawn.svg,
-            tau: super::format::human(*tau),
+            tau: human(*tau),
             n_left_out: drawn.n_left_out,
         })
     };

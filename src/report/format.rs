@@ -23,13 +23,16 @@ pub(super) fn share(estimate: Option<Estimate>) -> String {
 /// A difference of shares in percentage points, always with its sign: `+1.2 [-0.3, +2.7]`.
 pub(super) fn points(estimate: Option<Estimate>) -> String {
     let signed = |x: f64| format!("{:+.1}", positive(100.0 * x, 0.05));
-    with_interval(estimate, signed, signed)
+    match estimate {
+        Some(e) if has_no_spread(e) => signed(e.value),
+        _ => with_interval(estimate, signed, signed),
+    }
 }
 
 /// A cost: only the number where all models agree, and else with its interval: `42k`, `1.3M [1.2M, 1.4M]`.
 pub(super) fn cost(estimate: Option<Estimate>) -> String {
     match estimate {
-        Some(e) if (e.high - e.low).abs() <= NO_SPREAD * e.value.abs() => human(e.value),
+        Some(e) if has_no_spread(e) => human(e.value),
         _ => with_interval(estimate, human, human),
     }
 }
@@ -69,6 +72,10 @@ pub(super) fn human(x: f64) -> String {
         Some((unit, name)) => three_digits(x / unit) + name,
         None => format!("{x:.1e}"),
     }
+}
+
+fn has_no_spread(e: Estimate) -> bool {
+    (e.high - e.low).abs() <= NO_SPREAD * e.value.abs()
 }
 
 fn three_digits(x: f64) -> String {

@@ -48,33 +48,18 @@ struct RowView {
     remark: Option<usize>,
 }
 
-/// What has to be said about one row.
+/// What has to be said about a row, or about several of which the same is true.
 #[derive(Serialize)]
 pub(super) struct Remark {
     number: usize,
-    task: String,
-    attack: String,
-    mitigator: String,
+    rows: Vec<String>,
     sentences: Vec<String>,
 }
 
 /// The results as text, with numbered remarks.
 pub(super) fn results(summary: &Summary, records: &[Record]) -> (Vec<GroupView>, Vec<Remark>) {
     let mut remarks = Vec::new();
-    let mut view = |row: &Row| {
-        let sentences = sentences(row, records);
-        let remark = (!sentences.is_empty()).then(|| {
-            remarks.push(Remark {
-                number: remarks.len() + 1,
-                task: row.task.clone(),
-                attack: row.attack.clone(),
-                mitigator: row.mitigator.clone(),
-                sentences,
-            });
-            remarks.len()
-        });
-        row_view(row, remark)
-    };
+    let mut view = |row: &Row| row_view(row, remark(row, records, &mut remarks));
     let groups = by_task_and_attack(&summary.rows)
         .into_iter()
         .map(|group| GroupView {
@@ -84,6 +69,22 @@ pub(super) fn results(summary: &Summary, records: &[Record]) -> (Vec<GroupView>,
         })
         .collect();
     (groups, remarks)
+}
+
+/// The number of the remark on a row; one that says the same of another row already is shared.
+fn remark(row: &Row, records: &[Record], remarks: &mut Vec<Remark>) -> Option<usize> {
+    let sentences = sentences(row, records);
+    if sentences.is_empty() {
+        return None;
+    }
+    let name = format!("{} · {} · {}", row.task, row.attack, row.mitigator);
+    if let Some(same) = remarks.iter_mut().find(|remark| remark.sentences == sentences) {
+        same.rows.push(name);
+        return Some(same.number);
+    }
+    let number = remarks.len() + 1;
+    remarks.push(Remark { number, rows: vec![name], sentences });
+    Some(number)
 }
 
 fn row_view(row: &Row, remark: Option<usize>) -> RowView {

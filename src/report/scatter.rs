@@ -42,7 +42,7 @@ const WIDTH: f64 = 520.0;
 const HEIGHT: f64 = 340.0;
 
 /// The axis goes this factor beyond the cheapest and the dearest point, so that labels have room.
-const ROOM: f64 = 4.0;
+const ROOM: f64 = 10.0;
 
 /// A mitigator in the plot: cost, share, arms of its interval.
 struct Point<'a> {
@@ -66,10 +66,11 @@ pub(super) fn panel(rows: &[&Row], label: &str) -> Option<String> {
     let high = points.iter().map(|p| p.x).fold(0.0, f64::max) * ROOM;
 
     let mut plots: Vec<Plot> = ACCESS_STYLES.iter().filter_map(|s| series(&points, s)).collect();
-    // All names in one invisible series: kuva keeps labels apart only within a series.
+    // All names in one invisible series: kuva keeps labels apart only within a series. Its points are larger than the
+    // visible ones, so that names keep off them.
     let names = ScatterPlot::new()
         .with_data(points.iter().map(|p| (p.x, p.y)))
-        .with_size(6.0)
+        .with_size(11.0)
         .with_marker_opacity(0.0)
         .with_labels(points.iter().map(|p| plain(&p.row.mitigator)))
         .with_label_style(VolcanoLabelStyle::Repel);
