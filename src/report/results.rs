@@ -156,8 +156,25 @@ fn measured(checks: &[(u32, &AssumptionCheck)]) -> String {
     format!("measured {}, limit {}", span(|check| check.measured), span(|check| check.limit))
 }
 
-/// "model 3", or "models 1, 2, 5".
+/// "model 3", or "models 0–2, 5".
 pub(super) fn named(models: &BTreeSet<u32>) -> String {
-    let numbers: Vec<String> = models.iter().map(u32::to_string).collect();
-    format!("model{} {}", if numbers.len() == 1 { "" } else { "s" }, numbers.join(", "))
+    let numbers: Vec<u32> = models.iter().copied().collect();
+    let run = |run: &[u32]| match run {
+        [one] => one.to_string(),
+        [first, .., last] if last - first > 1 => format!("{first}–{last}"),
+        several => several.iter().map(u32::to_string).collect::<Vec<_>>().join(", "),
+    };
+    let runs: Vec<String> = numbers.chunk_by(|a, b| a + 1 == *b).map(run).collect();
+    format!("model{} {}", if numbers.len() == 1 { "" } else { "s" }, runs.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn models_in_a_row_are_named_by_their_ends() {
+        assert_eq!(named(&BTreeSet::from([3])), "model 3");
+        assert_eq!(named(&BTreeSet::from([0, 1, 2, 5, 7, 8])), "models 0–2, 5, 7, 8");
+    }
 }

@@ -1,4 +1,6 @@
 //! What protection costs: attack success against work an answer, one panel an attack.
+use std::sync::Arc;
+
 use kuva::prelude::{Layout, MarkerShape, Plot, ScatterPlot, TickFormat, VolcanoLabelStyle};
 use kuva::render::render::render_multiple;
 
@@ -41,10 +43,24 @@ pub(super) const ACCESS_STYLES: [AccessStyle; 3] = [
 const WIDTH: f64 = 520.0;
 const HEIGHT: f64 = 340.0;
 
-/// The axis goes this factor beyond the cheapest and the dearest point, so that labels have room.
+/// What of the width and height kuva leaves to the data, near enough to keep names apart.
+const DATA_WIDTH: f64 = 430.0;
+const DATA_HEIGHT: f64 = 275.0;
+
+/// The axis goes this factor beyond the cheapest and the dearest point, so that names have room.
 const ROOM: f64 = 10.0;
 
-/// A mitigator in the plot: cost, share, arms of its interval.
+/// The upper end of the axis of shares: room for a marker and its name at 100%.
+const TOP: f64 = 1.06;
+
+/// Points nearer than this would hide each other, and are set side by side; in pixels.
+const SIDE_BY_SIDE: f64 = 13.0;
+
+/// Height of a line of names, and the width of one character, in pixels.
+const NAME_HEIGHT: f64 = 15.0;
+const CHARACTER: f64 = 6.8;
+
+/// A mitigator in the plot: its place, and the arms of its interval.
 struct Point<'a> {
     row: &'a Row,
     x: f64,
@@ -64,17 +80,18 @@ pub(super) fn panel(rows: &[&Row], label: &str) -> Option<String> {
     }
     let low = points.iter().map(|p| p.x).fold(f64::INFINITY, f64::min) / ROOM;
     let high = points.iter().map(|p| p.x).fold(0.0, f64::max) * ROOM;
+    let pixel = (high / low).powf(1.0 / DATA_WIDTH);
+    let names = set_apart(&mut points, pixel);
 
     let mut plots: Vec<Plot> = ACCESS_STYLES.iter().filter_map(|s| series(&points, s)).collect();
-    // All names in one invisible series: kuva keeps labels apart only within a series. Its points are larger than the
-    // visible ones, so that names keep off them.
-    let names = ScatterPlot::new()
-        .with_data(points.iter().map(|p| (p.x, p.y)))
-        .with_size(11.0)
+    // Names are a series of their own, invisible but for its labels: kuva's own placing puts them on intervals.
+    let named = ScatterPlot::new()
+        .with_data(names)
+        .with_size(0.0)
         .with_marker_opacity(0.0)
         .with_labels(points.iter().map(|p| plain(&p.row.mitigator)))
-        .with_label_style(VolcanoLabelStyle::Repel);
-    plots.push(Plot::Scatter(names));
+        .with_label_style(VolcanoLabelStyle::Exact);
+    plots.push(Plot::Scatter(named));
     let layout = Layout::auto_from_plots(&plots)
         .with_width(WIDTH)
         .with_height(HEIGHT)
@@ -83,18 +100,57 @@ pub(super) fn panel(rows: &[&Row], label: &str) -> Option<String> {
         .with_x_axis_min(low)
         .with_x_axis_max(high)
         .with_y_axis_min(0.0)
-        .with_y_axis_max(1.0)
+        .with_y_axis_max(TOP)
         .with_y_tick_step(0.25)
         .with_x_label("work an answer, in forward passes (F)")
         .with_y_label("attack success")
-        .with_x_tick_format(TickFormat::Custom(std::sync::Arc::new(human)))
-        .with_y_tick_format(TickFormat::Custom(std::sync::Arc::new(|y| {
-            format!("{:.0}%", 100.0 * y)
-        })))
+        .with_x_tick_format(TickFormat::Custom(Arc::new(human)))
+        .with_y_tick_format(TickFormat::Custom(Arc::new(|y| format!("{:.0}%", 100.0 * y))))
         .with_tick_size(12)
         .with_label_size(13)
         .with_body_size(12);
     Some(from_kuva(render_multiple(plots, layout), label))
+}
+
+/// Sorts the points from the top, moves those that would hide each other side by side, and returns where names go: on
+/// the right of all points of about that cost (on the left in the right half), from the top as the points from the
+/// left. `pixel` is the factor of cost that one pixel stands for.
+fn set_apart(points: &mut [Point<'_>], pixel: f64) -> Vec<(f64, f64)> {
+    points.sort_by(|a, b| b.y.total_cmp(&a.y));
+    let apart = |a: f64, b: f64| (a / b).ln().abs() / pixel.ln();
+    let costs: Vec<f64> = points.iter().map(|p| p.x).collect();
+    let near = |i: usize, j: usize| apart(costs[i], costs[j]) < SIDE_BY_SIDE;
+    for i in 0..points.len() {
+        let meets = |other: &Point<'_>, this: &Point<'_>| {
+            other.y - other.arms.0 <= this.y + this.arms.1 + SIDE_BY_SIDE * TOP / DATA_HEIGHT
+        };
+        let before = (0..i).filter(|&j| near(i, j) && meets(&points[j], &points[i])).count();
+        points[i].x *= pixel.powf(SIDE_BY_SIDE * before as f64);
+    }
+    let most = costs.iter().fold(0.0_f64, |most, &x| most.max(x));
+    let least = costs.iter().fold(f64::INFINITY, |least, &x| least.min(x));
+    let mut names: Vec<(f64, f64)> = Vec::new();
+    for i in 0..points.len() {
+        let of_cost = || (0..points.len()).filter(|&j| near(i, j)).map(|j| points[j].x);
+        let half = points[i].row.mitigator.chars().count() as f64 * CHARACTER / 2.0 + 9.0;
+        let x = if costs[i] > (least * most).sqrt() {
+            of_cost().fold(f64::INFINITY, f64::min) / pixel.powf(half)
+        } else {
+            of_cost().fold(0.0, f64::max) * pixel.powf(half)
+        };
+        // The base line of a name whose middle is level with its point, or one line below the name before.
+        let level = points[i].y - 6.0 * TOP / DATA_HEIGHT;
+        let above = (0..i).rfind(|&j| near(i, j)).map_or(f64::INFINITY, |j| names[j].1);
+        names.push((x, level.min(above - NAME_HEIGHT * TOP / DATA_HEIGHT)));
+    }
+    // Names that were pushed below the axis push those above them up again.
+    for i in (0..names.len()).rev() {
+        let below =
+            (i + 1..names.len()).find(|&j| near(i, j)).map_or(f64::NEG_INFINITY, |j| names[j].1);
+        let floor = (below + NAME_HEIGHT * TOP / DATA_HEIGHT).max(0.0);
+        names[i].1 = names[i].1.max(floor);
+    }
+    names
 }
 
 fn point(row: &Row) -> Option<Point<'_>> {
@@ -117,4 +173,40 @@ fn series(points: &[Point<'_>], style: &AccessStyle) -> Option<Plot> {
             .with_size(6.0);
         Plot::Scatter(series)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::fixture::{estimate, row};
+
+    fn at(success: f64, work: f64) -> Row {
+        Row {
+            attack_success: Some(estimate(success, success, success)),
+            passes_per_answer: Some(estimate(work, work, work)),
+            ..row("t", "a", "name")
+        }
+    }
+
+    #[test]
+    fn equal_points_stand_side_by_side_and_their_names_below_each_other() {
+        let rows = [at(0.0, 1.0), at(0.0, 1.0), at(0.0, 1.0), at(0.9, 1.0)];
+        let mut points: Vec<Point<'_>> = rows.iter().filter_map(point).collect();
+        // A hundred pixels a decade.
+        let names = set_apart(&mut points, 10_f64.powf(0.01));
+        let xs: Vec<f64> = points.iter().map(|p| (100.0 * p.x.log10()).round()).collect();
+        assert_eq!(xs, [0.0, 0.0, 13.0, 26.0]);
+        let line = NAME_HEIGHT * TOP / DATA_HEIGHT;
+        let lines: Vec<f64> = names.iter().skip(1).map(|name| (name.1 / line).round()).collect();
+        assert_eq!(lines, [2.0, 1.0, 0.0]);
+    }
+
+    #[test]
+    fn a_panel_needs_both_numbers_and_places_costs_of_zero() {
+        let unmeasured = row("t", "a", "m");
+        assert!(panel(&[&unmeasured], "l").is_none());
+        let free = at(0.5, 0.0);
+        let svg = panel(&[&free], "l").expect("a panel of one free mitigator");
+        assert!(svg.contains(">name<") && !svg.contains("NaN"), "{svg}");
+    }
 }
