@@ -24,11 +24,11 @@ type Rgb = [f64; 3];
 #[derive(Clone, Copy)]
 pub(super) struct Ramp([Rgb; 3]);
 
-/// For attack success. (ColorBrewer "Oranges", ends and middle.)
+/// For attack success. (`ColorBrewer` "Oranges", ends and middle.)
 pub(super) const ORANGES: Ramp =
     Ramp([[255.0, 245.0, 235.0], [253.0, 141.0, 60.0], [127.0, 39.0, 4.0]]);
 
-/// For clean risk. (ColorBrewer "Blues", ends and middle.)
+/// For clean risk. (`ColorBrewer` "Blues", ends and middle.)
 pub(super) const BLUES: Ramp =
     Ramp([[247.0, 251.0, 255.0], [107.0, 174.0, 214.0], [8.0, 48.0, 107.0]]);
 

@@ -13,12 +13,12 @@ use super::figures::{ImagesView, SpectrumView, TaskView, by_task, images, spectr
 use super::format::NOTHING_MEASURED;
 use super::provenance::{Provenance, provenance};
 use super::results::{GroupView, Remark, results};
-use super::scatter::ACCESS_STYLES;
+use super::scatter::{ACCESS_STYLES, AccessStyle};
 use super::spectrum::FUNCTIONS;
 use super::table::{ATTACK_FAILED_MARK, FAILED_MARK};
 use crate::error::Result;
 use crate::study::record::{CLEAN_TWIN, Record};
-use crate::study::summary::Summary;
+use crate::study::summary::{Row, Summary};
 
 const TEMPLATE: &str = include_str!("page.html");
 
@@ -45,22 +45,23 @@ struct View<'a> {
     claims: Vec<ClaimView>,
     provenance: Provenance,
     spec: &'a str,
-    access: Vec<Access>,
+    legend: Vec<LegendEntry>,
     functions: [(&'static str, &'static str); 3],
     nothing: &'static str,
     clean_twin: &'static str,
     failed_mark: &'static str,
     attack_failed_mark: &'static str,
-    any_single: bool,
-    any_failed: bool,
-    any_attack_failed: bool,
-    any_doubtful: bool,
+    /// Rows to which an explanation applies; it is left out where there are none.
+    n_single: usize,
+    n_failed: usize,
+    n_attack_failed: usize,
+    n_doubtful: usize,
 }
 
-/// One line of the legend of access levels.
+/// One access level of the legend.
 #[derive(Serialize)]
-struct Access {
-    access: &'static str,
+struct LegendEntry {
+    name: &'static str,
     colour: &'static str,
     sign: &'static str,
 }
@@ -70,16 +71,17 @@ pub fn html(page: &Page<'_>) -> Result<String> {
     let Page { summary, records, spec } = *page;
     let rows = &summary.rows;
     let (groups, remarks) = results(summary, records);
-    let access_of = |style: &super::scatter::AccessStyle| Access {
-        access: style.access,
+    let entry = |style: &AccessStyle| LegendEntry {
+        name: style.access,
         colour: style.colour,
         sign: style.sign,
     };
     let used = |access: &str| rows.iter().any(|row| row.access == access);
+    let count = |is: fn(&Row) -> bool| rows.iter().filter(|row| is(row)).count();
     let view = View {
         name: &summary.name,
         question: &summary.question,
-        any_doubtful: groups.iter().any(GroupView::is_doubtful),
+        n_doubtful: groups.iter().map(GroupView::n_doubtful).sum(),
         groups,
         remarks,
         tasks: by_task(summary),
@@ -88,15 +90,15 @@ pub fn html(page: &Page<'_>) -> Result<String> {
         claims: claims(summary, records),
         provenance: provenance(summary, records, spec)?,
         spec,
-        access: ACCESS_STYLES.iter().filter(|style| used(style.access)).map(access_of).collect(),
+        legend: ACCESS_STYLES.iter().filter(|style| used(style.access)).map(entry).collect(),
         functions: FUNCTIONS,
         nothing: NOTHING_MEASURED,
         clean_twin: CLEAN_TWIN,
         failed_mark: FAILED_MARK,
         attack_failed_mark: ATTACK_FAILED_MARK,
-        any_single: rows.iter().any(|row| row.n_models == 1),
-        any_failed: rows.iter().any(|row| row.n_failed > 0),
-        any_attack_failed: rows.iter().any(|row| row.n_attack_failed > 0),
+        n_single: count(|row| row.n_models == 1),
+        n_failed: count(|row| row.n_failed > 0),
+        n_attack_failed: count(|row| row.n_attack_failed > 0),
     };
     Ok(rendered(&view))
 }
@@ -137,7 +139,7 @@ mod tests {
 
     fn page() -> String {
         let (summary, records) = (fixture::summary(), fixture::records());
-        html(&Page { summary: &summary, records: &records, spec: fixture::SPEC }).unwrap()
+        html(&Page { summary: &summary, records: &records, spec: fixture::SPEC }).expect("a page")
     }
 
     /// The row of one mitigator under badnets, without its line breaks.
@@ -217,12 +219,12 @@ mod tests {
     fn heat_maps_show_the_share_and_tell_missing_from_zero() {
         let page = page();
         let start = page.find("aria-label=\"Attack success on &lt;b&gt;").expect("a heat map");
-        let map = &page[start..start + page[start..].find("</svg>").unwrap()];
+        let map = &page[start..start + page[start..].find("</svg>").expect("its end")];
         assert!(map.contains(">12.3%<") && map.contains(">0.0%<") && map.contains(">97.5%<"));
         // Three mitigators under badnets, all measured; risk was not measured for the Fourier one.
         assert!(!map.contains("stroke-dasharray"), "{map}");
         let start = page.find("aria-label=\"Clean risk on &lt;b&gt;").expect("a heat map");
-        let map = &page[start..start + page[start..].find("</svg>").unwrap()];
+        let map = &page[start..start + page[start..].find("</svg>").expect("its end")];
         // Clean twins have one mitigator of three, badnets two of three: three cells are missing.
         assert_eq!(map.matches("stroke-dasharray").count(), 3, "{map}");
         assert!(map.contains(">clean twin<"));
@@ -252,15 +254,15 @@ mod tests {
     #[test]
     fn a_specification_that_is_not_toml_is_an_error() {
         let summary = fixture::summary();
-        let error =
-            html(&Page { summary: &summary, records: &[], spec: "not = [toml" }).unwrap_err();
+        let error = html(&Page { summary: &summary, records: &[], spec: "not = [toml" })
+            .expect_err("no TOML");
         assert!(error.to_string().starts_with("the resolved specification: "), "{error}");
     }
 
     #[test]
     fn a_study_without_rows_still_has_a_page() {
         let summary = Summary { rows: vec![], ..fixture::summary() };
-        let page = html(&Page { summary: &summary, records: &[], spec: "" }).unwrap();
+        let page = html(&Page { summary: &summary, records: &[], spec: "" }).expect("a page");
         assert!(page.ends_with("</html>\n") || page.ends_with("</html>"), "{page}");
     }
 }

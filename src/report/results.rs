@@ -19,9 +19,9 @@ pub(super) struct GroupView {
 }
 
 impl GroupView {
-    /// Whether any of its rows is to be read with its remark.
-    pub(super) fn is_doubtful(&self) -> bool {
-        self.rows.iter().any(|row| row.doubtful)
+    /// How many of its rows are to be read with their remarks.
+    pub(super) fn n_doubtful(&self) -> usize {
+        self.rows.iter().filter(|row| row.doubtful).count()
     }
 }
 

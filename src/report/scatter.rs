@@ -5,6 +5,7 @@ use kuva::prelude::{Layout, MarkerShape, Plot, ScatterPlot, TickFormat, VolcanoL
 use kuva::render::render::render_multiple;
 
 use super::format::human;
+use super::names::{LINE, Spot, set_apart};
 use super::svg::{from_kuva, plain, theme};
 use crate::study::summary::Row;
 
@@ -53,11 +54,7 @@ const ROOM: f64 = 10.0;
 /// The upper end of the axis of shares: room for a marker and its name at 100%.
 const TOP: f64 = 1.06;
 
-/// Points nearer than this would hide each other, and are set side by side; in pixels.
-const SIDE_BY_SIDE: f64 = 13.0;
-
-/// Height of a line of names, and the width of one character, in pixels.
-const NAME_HEIGHT: f64 = 15.0;
+/// The width of one character of a name, in pixels.
 const CHARACTER: f64 = 6.8;
 
 /// A mitigator in the plot: its place, and the arms of its interval.
@@ -80,8 +77,7 @@ pub(super) fn panel(rows: &[&Row], label: &str) -> Option<String> {
     }
     let low = points.iter().map(|p| p.x).fold(f64::INFINITY, f64::min) / ROOM;
     let high = points.iter().map(|p| p.x).fold(0.0, f64::max) * ROOM;
-    let pixel = (high / low).powf(1.0 / DATA_WIDTH);
-    let names = set_apart(&mut points, pixel);
+    let names = place(&mut points, (low, high));
 
     let mut plots: Vec<Plot> = ACCESS_STYLES.iter().filter_map(|s| series(&points, s)).collect();
     // Names are a series of their own, invisible but for its labels: kuva's own placing puts them on intervals.
@@ -112,45 +108,26 @@ pub(super) fn panel(rows: &[&Row], label: &str) -> Option<String> {
     Some(from_kuva(render_multiple(plots, layout), label))
 }
 
-/// Sorts the points from the top, moves those that would hide each other side by side, and returns where names go: on
-/// the right of all points of about that cost (on the left in the right half), from the top as the points from the
-/// left. `pixel` is the factor of cost that one pixel stands for.
-fn set_apart(points: &mut [Point<'_>], pixel: f64) -> Vec<(f64, f64)> {
-    points.sort_by(|a, b| b.y.total_cmp(&a.y));
-    let apart = |a: f64, b: f64| (a / b).ln().abs() / pixel.ln();
-    let costs: Vec<f64> = points.iter().map(|p| p.x).collect();
-    let near = |i: usize, j: usize| apart(costs[i], costs[j]) < SIDE_BY_SIDE;
-    for i in 0..points.len() {
-        let meets = |other: &Point<'_>, this: &Point<'_>| {
-            other.y - other.arms.0 <= this.y + this.arms.1 + SIDE_BY_SIDE * TOP / DATA_HEIGHT
-        };
-        let before = (0..i).filter(|&j| near(i, j) && meets(&points[j], &points[i])).count();
-        points[i].x *= pixel.powf(SIDE_BY_SIDE * before as f64);
+/// Moves points that would hide each other, and returns where names go, both on the axes; `range` is that of costs.
+fn place(points: &mut [Point<'_>], (low, high): (f64, f64)) -> Vec<(f64, f64)> {
+    let across = |x: f64| (x / low).ln() / (high / low).ln() * DATA_WIDTH;
+    let cost = |pixels: f64| low * (high / low).powf(pixels / DATA_WIDTH);
+    let down = |y: f64| (TOP - y) / TOP * DATA_HEIGHT;
+    let share = |pixels: f64| TOP - pixels / DATA_HEIGHT * TOP;
+    let spot = |p: &Point<'_>| Spot {
+        x: across(p.x),
+        y: down(p.y),
+        top: down(p.y + p.arms.1),
+        bottom: down(p.y - p.arms.0),
+        name: p.row.mitigator.chars().count() as f64 * CHARACTER,
+    };
+    let mut spots: Vec<Spot> = points.iter().map(spot).collect();
+    let names = set_apart(&mut spots, (DATA_WIDTH, DATA_HEIGHT));
+    for (point, spot) in points.iter_mut().zip(&spots) {
+        point.x = cost(spot.x);
     }
-    let most = costs.iter().fold(0.0_f64, |most, &x| most.max(x));
-    let least = costs.iter().fold(f64::INFINITY, |least, &x| least.min(x));
-    let mut names: Vec<(f64, f64)> = Vec::new();
-    for i in 0..points.len() {
-        let of_cost = || (0..points.len()).filter(|&j| near(i, j)).map(|j| points[j].x);
-        let half = points[i].row.mitigator.chars().count() as f64 * CHARACTER / 2.0 + 9.0;
-        let x = if costs[i] > (least * most).sqrt() {
-            of_cost().fold(f64::INFINITY, f64::min) / pixel.powf(half)
-        } else {
-            of_cost().fold(0.0, f64::max) * pixel.powf(half)
-        };
-        // The base line of a name whose middle is level with its point, or one line below the name before.
-        let level = points[i].y - 6.0 * TOP / DATA_HEIGHT;
-        let above = (0..i).rfind(|&j| near(i, j)).map_or(f64::INFINITY, |j| names[j].1);
-        names.push((x, level.min(above - NAME_HEIGHT * TOP / DATA_HEIGHT)));
-    }
-    // Names that were pushed below the axis push those above them up again.
-    for i in (0..names.len()).rev() {
-        let below =
-            (i + 1..names.len()).find(|&j| near(i, j)).map_or(f64::NEG_INFINITY, |j| names[j].1);
-        let floor = (below + NAME_HEIGHT * TOP / DATA_HEIGHT).max(0.0);
-        names[i].1 = names[i].1.max(floor);
-    }
-    names
+    // Kuva puts the base line of a label where its point is; the middle of the letters is a third of a line above.
+    names.into_iter().map(|(x, y)| (cost(x), share(y + LINE / 3.0))).collect()
 }
 
 fn point(row: &Row) -> Option<Point<'_>> {
@@ -189,16 +166,16 @@ mod tests {
     }
 
     #[test]
-    fn equal_points_stand_side_by_side_and_their_names_below_each_other() {
-        let rows = [at(0.0, 1.0), at(0.0, 1.0), at(0.0, 1.0), at(0.9, 1.0)];
+    fn a_point_that_hides_none_keeps_its_cost() {
+        let rows = [at(0.9, 1.0), at(0.1, 1.0), at(0.1, 40.0), at(0.1, 1.0)];
         let mut points: Vec<Point<'_>> = rows.iter().filter_map(point).collect();
-        // A hundred pixels a decade.
-        let names = set_apart(&mut points, 10_f64.powf(0.01));
-        let xs: Vec<f64> = points.iter().map(|p| (100.0 * p.x.log10()).round()).collect();
-        assert_eq!(xs, [0.0, 0.0, 13.0, 26.0]);
-        let line = NAME_HEIGHT * TOP / DATA_HEIGHT;
-        let lines: Vec<f64> = names.iter().skip(1).map(|name| (name.1 / line).round()).collect();
-        assert_eq!(lines, [2.0, 1.0, 0.0]);
+        place(&mut points, (0.1, 400.0));
+        let moved: Vec<bool> = points
+            .iter()
+            .zip([1.0, 1.0, 40.0, 1.0])
+            .map(|(p, x)| (p.x / x - 1.0).abs() > 1e-9)
+            .collect();
+        assert_eq!(moved, [false, false, false, true]);
     }
 
     #[test]

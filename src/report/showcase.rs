@@ -140,7 +140,11 @@ fn digits() -> Picture {
             .map(|i: usize| {
                 let (x, y) = ((i % 8) as f64 - 3.5, (i / 8) as f64 - 3.5);
                 let ring = (-(x.hypot(y) - 0.5 * label as f64).powi(2)).exp();
-                if label % 2 == 0 { ring } else { (-(x - 0.4 * label as f64 + 2.0).powi(2)).exp() }
+                if label.is_multiple_of(2) {
+                    ring
+                } else {
+                    (-(x - 0.4 * label as f64 + 2.0).powi(2)).exp()
+                }
             })
             .collect();
         let mut triggered = plain.clone();
@@ -174,13 +178,13 @@ fn a_study_of_usual_size_has_a_page_and_a_table() {
             .into(),
         rows: rows(&records),
     };
-    let page = html(&Page { summary: &summary, records: &records, spec: SPEC }).unwrap();
+    let page = html(&Page { summary: &summary, records: &records, spec: SPEC }).expect("a page");
     // Digits: 3 mitigators on 3 attacks; affine 5, Fourier 4.
     assert_eq!(page.matches("<tr class=\"row").count(), 9 + 15 + 12);
     let table = table(&summary);
     assert!(table.lines().all(|line| line.chars().count() <= 175), "{table}");
     if let Some(dir) = std::env::var_os("ABSOLVE_SHOWCASE").map(PathBuf::from) {
-        fs::write(dir.join("report.html"), page).unwrap();
-        fs::write(dir.join("table.txt"), table).unwrap();
+        fs::write(dir.join("report.html"), page).expect("a folder");
+        fs::write(dir.join("table.txt"), table).expect("a folder");
     }
 }

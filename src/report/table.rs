@@ -41,7 +41,8 @@ pub fn table(summary: &Summary) -> String {
     }
     let mut out = laid_out(&HEADINGS.map(str::to_owned), &widths);
     let rule = widths.iter().sum::<usize>() + 2 * (widths.len() - 1);
-    out += &format!("{}\n", "─".repeat(rule));
+    out.push_str(&"─".repeat(rule));
+    out.push('\n');
     for (i, group) in lines.iter().enumerate() {
         if i > 0 {
             out.push('\n');
