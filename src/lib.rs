@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 pub mod access;
 pub mod attack;
+pub mod cli;
 pub mod data;
 pub mod domain;
 pub mod error;

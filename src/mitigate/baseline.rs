@@ -2,7 +2,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Mitigator, Repaired};
-use crate::access::{Lab, Oracle, Owned};
+use crate::access::{Lab, Oracle};
 use crate::error::{Error, Result};
 use crate::net::{Lesson, Net, fit};
 use crate::population::World;
@@ -58,6 +58,6 @@ impl Mitigator for Relearn {
         let lesson =
             Lesson { data: &data, target: lab.world.target, recipe: lab.recipe, seed: lab.seed };
         let net = fit(&start, lesson, lab.ledger, &mut |_| {})?.net;
-        Ok(Repaired::unclaimed(Owned { net, ledger: lab.ledger }))
+        Ok(Repaired::owned(net, lab.ledger))
     }
 }

@@ -11,9 +11,11 @@ use serde::{Deserialize, Serialize};
 
 pub use baseline::{Nothing, Relearn};
 
-use crate::access::{Access, Lab, Oracle};
+use crate::access::{Access, Lab, Oracle, Owned};
 use crate::error::Result;
 use crate::fourier::FourierSum;
+use crate::ledger::Ledger;
+use crate::net::Net;
 use crate::population::World;
 
 /// A way to answer well from a model that may hold a backdoor.
@@ -39,6 +41,8 @@ pub struct Repaired<'a> {
     pub guarantee: Option<Guarantee>,
     /// What the claim assumes of the suspect: the scorer checks it, the mitigator cannot.
     pub assumptions: Vec<Assumption>,
+    /// Its own net, if it answers with one: what can be saved.
+    pub net: Option<Net>,
     /// The function it recovered, if it recovers one.
     pub function: Option<FourierSum>,
     /// Warnings and remarks.
@@ -52,9 +56,15 @@ impl<'a> Repaired<'a> {
             oracle: Box::new(oracle),
             guarantee: None,
             assumptions: Vec::new(),
+            net: None,
             function: None,
             notes: Vec::new(),
         }
+    }
+
+    /// A net of the mitigator's own, whose passes are charged to `ledger`.
+    pub fn owned(net: Net, ledger: &'a Ledger) -> Self {
+        Self { net: Some(net.clone()), ..Self::unclaimed(Owned { net, ledger }) }
     }
 }
 

@@ -2,6 +2,7 @@
 mod affine;
 mod digits;
 mod fourier;
+mod table;
 
 use ndarray::Array1;
 use serde::{Deserialize, Serialize};
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 pub use affine::AffineFamily;
 pub use digits::DigitsFamily;
 pub use fourier::{FourierFamily, Truth as FourierTruth};
+pub use table::Table;
 
 use crate::data::{Batch, Labeled, Shape, Target};
 use crate::domain::Domain;
@@ -169,6 +171,17 @@ impl Family {
             Self::Digits(family) => Ok(family.world()),
             Self::Affine(family) => family.world(),
             Self::Fourier(family) => family.world(),
+        }
+    }
+
+    /// One line for lists.
+    pub fn summary(&self) -> &'static str {
+        match self {
+            Self::Digits(_) => "1,797 real images of handwritten digits, 8×8 pixels, ten classes",
+            Self::Affine(_) => {
+                "a random affine function over a convex body, with bounded label noise"
+            }
+            Self::Fourier(_) => "a Fourier-heavy sign function on the cube {−1, +1}^n",
         }
     }
 

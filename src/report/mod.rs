@@ -26,6 +26,7 @@ mod scatter;
 mod spectrum;
 mod svg;
 mod table;
+mod write;
 
 #[cfg(test)]
 mod fixture;
@@ -34,3 +35,4 @@ mod showcase;
 
 pub use page::{Page, html};
 pub use table::table;
+pub use write::write;

@@ -2,10 +2,9 @@
 //!
 //! It loads nothing, runs nothing and holds no clock, so that one study always gives one page, byte for byte. All text
 //! is escaped by the template engine, since names come from users; the pictures escape for themselves.
-use std::collections::BTreeMap;
 
 use minijinja::syntax::SyntaxConfig;
-use minijinja::{Environment, UndefinedBehavior, Value};
+use minijinja::{Environment, UndefinedBehavior};
 use serde::Serialize;
 
 use super::claims::{ClaimView, claims};
@@ -108,28 +107,9 @@ fn rendered(view: &View<'_>) -> String {
     let mut environment = Environment::new();
     environment.set_syntax(syntax.expect("the delimiters are the default ones"));
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    let view = serde_json::to_value(view).expect("views have string keys");
     environment
-        .render_named_str("page.html", TEMPLATE, value(view))
+        .render_named_str("page.html", TEMPLATE, minijinja::value::Serde(view))
         .expect("the template is part of the crate and fits its view")
-}
-
-/// The engine's own value for a view. Its serde support is a feature that this crate does not turn on.
-fn value(json: serde_json::Value) -> Value {
-    match json {
-        serde_json::Value::Null => Value::from(()),
-        serde_json::Value::Bool(yes) => Value::from(yes),
-        serde_json::Value::Number(n) => match n.as_u64() {
-            Some(count) => Value::from(count),
-            None => Value::from(n.as_f64().unwrap_or(f64::NAN)),
-        },
-        serde_json::Value::String(text) => Value::from(text),
-        serde_json::Value::Array(items) => items.into_iter().map(value).collect(),
-        serde_json::Value::Object(fields) => {
-            let fields = fields.into_iter().map(|(key, field)| (key, value(field)));
-            Value::from(fields.collect::<BTreeMap<String, Value>>())
-        }
-    }
 }
 
 #[cfg(test)]

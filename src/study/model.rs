@@ -29,6 +29,21 @@ pub struct Model {
 impl Model {
     /// Draws the population, the data and the initial weights of seed `number`, and trains.
     pub fn train(task: &Task, number: u64, watch: &mut dyn FnMut(&Epoch)) -> Result<Self> {
+        let mut model = Self::untrained(task, number)?;
+        let lesson = Lesson {
+            data: &model.data,
+            target: model.world().target,
+            recipe: &task.recipe,
+            seed: training_seed(number),
+        };
+        // Nature's training is nobody's cost.
+        let trained = fit(&model.init, lesson, &Ledger::new(Budget::UNLIMITED), watch)?;
+        (model.net, model.curve) = (trained.net, trained.curve);
+        Ok(model)
+    }
+
+    /// The same without the training: its net is the one that training sets out from.
+    pub fn untrained(task: &Task, number: u64) -> Result<Self> {
         task.check()?;
         let seed = Seed::new(number);
         let population = task.population.build(seed.child("population"))?;
@@ -37,23 +52,8 @@ impl Model {
         let widths = task.recipe.widths(population.world().shape());
         let (activation, precision) = (task.recipe.activation, task.recipe.precision);
         let init = Net::random(&widths, activation, precision, &mut seed.stream("init"))?;
-        let lesson = Lesson {
-            data: &data,
-            target: population.world().target,
-            recipe: &task.recipe,
-            seed: training_seed(number),
-        };
-        // Nature's training is nobody's cost.
-        let trained = fit(&init, lesson, &Ledger::new(Budget::UNLIMITED), watch)?;
-        Ok(Self {
-            task: task.clone(),
-            number,
-            population,
-            data,
-            init,
-            net: trained.net,
-            curve: trained.curve,
-        })
+        let (net, curve) = (init.clone(), Vec::new());
+        Ok(Self { task: task.clone(), number, population, data, init, net, curve })
     }
 
     /// The root of everything else that is random about this model.

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::fourier::{FourierSum, Term};
 use crate::ledger::Cost;
-use crate::mitigate::Guarantee;
-use crate::score::{AssumptionCheck, AttackFacts, Scores};
+pub use crate::mitigate::Guarantee;
+pub use crate::score::{AssumptionCheck, AttackFacts, Scores};
 
 /// The version of the record format; it goes up with any change that a reader could notice.
 pub const VERSION: u32 = 1;

@@ -137,6 +137,7 @@ impl Mitigator for FourierGlobal {
                 failure_probability: failure,
             }),
             assumptions: vec![Assumption::CloseInMeanSquare { distance: tau / 4.0, bound }],
+            net: None,
             function: Some(function),
             notes,
         })

@@ -12,7 +12,7 @@ use ndarray::Array1;
 use serde::{Deserialize, Serialize};
 
 use super::super::{Mitigator, Repaired};
-use crate::access::{Lab, Owned, WhiteBox};
+use crate::access::{Lab, WhiteBox};
 use crate::data::{Batch, Labeled, Target};
 use crate::error::{Error, Result};
 use crate::net::{EarlyStop, Layer, Lesson, Net, Recipe, fit};
@@ -84,7 +84,7 @@ impl Mitigator for FinePrune {
         };
         let units = suspect.net().layers()[net.layers().len() - 2].bias.len();
         let notes = vec![format!("{n_cut} of {units} units of the last hidden layer cut")];
-        Ok(Repaired { notes, ..Repaired::unclaimed(Owned { net, ledger: lab.ledger }) })
+        Ok(Repaired { notes, ..Repaired::owned(net, lab.ledger) })
     }
 }
 

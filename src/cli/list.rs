@@ -1,0 +1,80 @@
+//! `absolve list`: the tables of what there is.
+use clap::ValueEnum;
+
+use super::Streams;
+use crate::error::Result;
+use crate::registry::{ATTACKS, MITIGATORS, Params};
+use crate::study::Spec;
+
+/// List what there is: populations (with their tasks), attacks, mitigators
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Of what kind
+    kind: Kind,
+    /// Print as one JSON document, with every parameter and its default
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Kind {
+    Populations,
+    Attacks,
+    Mitigators,
+}
+
+impl Args {
+    pub(super) fn run(self, streams: &mut Streams<'_>) -> Result<()> {
+        let rows: Vec<serde_json::Value> = match self.kind {
+            Kind::Populations => Spec::default_study()?
+                .tasks
+                .iter()
+                .map(|known| Ok(serde_json::json!({
+                    "name": known.task.name,
+                    "summary": known.task.population.summary(),
+                    "world": known.task.population.world()?,
+                    "task": known.task,
+                })))
+                .collect::<Result<_>>()?,
+            Kind::Attacks => ATTACKS
+                .iter()
+                .map(|entry| Ok(serde_json::json!({
+                    "name": entry.name, "summary": entry.summary, "source": entry.source,
+                    "scope": entry.scope, "params": (entry.build)(&Params::new())?.params,
+                })))
+                .collect::<Result<_>>()?,
+            Kind::Mitigators => MITIGATORS
+                .iter()
+                .map(|entry| {
+                    let built = (entry.build)(&Params::new())?;
+                    Ok(serde_json::json!({
+                        "name": entry.name, "access": built.method.access(), "summary": entry.summary,
+                        "source": entry.source, "scope": entry.scope, "guarantee": entry.guarantee,
+                        "params": built.params,
+                    }))
+                })
+                .collect::<Result<_>>()?,
+        };
+        if self.json {
+            return streams.print_json(&rows);
+        }
+        let mut text = String::new();
+        for row in rows {
+            let field = |name: &str| row[name].as_str().unwrap_or_default().to_owned();
+            text += &format!("{:<17} {}\n", field("name"), field("summary"));
+            for name in ["access", "scope", "guarantee", "source"] {
+                if row.get(name).is_some() {
+                    text += &format!("{:<17}   {name}: {}\n", "", field(name));
+                }
+            }
+            if let Some(params) = row.get("params").and_then(serde_json::Value::as_object)
+                && !params.is_empty()
+            {
+                let params: Vec<String> =
+                    params.iter().map(|(k, v)| format!("{k} = {v}")).collect();
+                text += &format!("{:<17}   parameters: {}\n", "", params.join(", "));
+            }
+        }
+        streams.print(&text)
+    }
+}

@@ -1,0 +1,245 @@
+//! `absolve mitigate`: one mitigator on one model file.
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::{Streams, arrays, origin, parse_settings};
+use crate::access::{LabSeeds, Suspect};
+use crate::error::{Error, Result};
+use crate::ledger::{Budget, Cost};
+use crate::mitigate::{Guarantee, Repaired};
+use crate::net::{ModelFile, Recipe};
+use crate::population::{Population, Table};
+use crate::registry::{Params, mitigator_named};
+use crate::rng::Seed;
+use crate::storage::{self, Readers};
+
+/// Run a mitigator on a model and say what it cost
+///
+/// A mitigator that makes a net of its own writes it to OUT as a model file; one that recovers a function writes it there
+/// as JSON (supports as sorted lists of coordinates, and values). A local mitigator has nothing to write: ask it with --at
+/// and --answers.
+///
+/// Clean samples and the domain come from the model's own task, from --population, or from --clean and --domain.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// A mitigator by name (`absolve list mitigators`)
+    mitigator: String,
+    /// The suspect
+    model: PathBuf,
+    /// Where to write the repaired net or the recovered function
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Inputs to answer, a .npy file with a row an input
+    #[arg(long, value_name = "X.npy", requires = "answers")]
+    at: Option<PathBuf>,
+    /// Where to write the answers, a .npy file
+    #[arg(long, value_name = "Y.npy", requires = "at")]
+    answers: Option<PathBuf>,
+    /// Task that the clean samples come from [default: what the model file says]
+    #[arg(long, value_name = "TASK", conflicts_with = "clean")]
+    population: Option<String>,
+    /// Clean samples: inputs and labels (class numbers, signs or real numbers), two .npy files
+    #[arg(long, num_args = 2, value_names = ["X.npy", "Y.npy"], requires = "domain")]
+    clean: Option<Vec<PathBuf>>,
+    /// How the inputs of --clean are spread
+    #[arg(long, requires = "clean")]
+    domain: Option<DomainName>,
+    /// Seed of the population and of the mitigator [default: what the model file says, or 1]
+    #[arg(long)]
+    seed: Option<u64>,
+    /// A parameter of the mitigator, such as tau=0.25
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Most queries before the first answer [default: no limit]
+    #[arg(long)]
+    max_queries: Option<u64>,
+    /// Print as one JSON document: cost, guarantee, notes, function, answers with error bars
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum DomainName {
+    /// The vertices {−1, +1}^n, uniformly
+    Cube,
+    /// The box [−1, 1]^n, uniformly
+    Box,
+    /// The unit ball, uniformly
+    Ball,
+    /// The corner simplex {x ≥ 0, Σ x ≤ 1}, uniformly
+    Simplex,
+    /// Nothing is known but the range of the given inputs
+    Data,
+}
+
+#[derive(Serialize)]
+struct Outcome<'a> {
+    mitigator: &'a str,
+    access: &'a str,
+    params: &'a Params,
+    suspect: String,
+    forward_flops: u64,
+    prepare: Cost,
+    answers: Option<Answers>,
+    guarantee: &'a Option<Guarantee>,
+    notes: &'a [String],
+    function: Option<serde_json::Value>,
+}
+
+#[derive(Serialize)]
+struct Answers {
+    cost: Cost,
+    n: usize,
+    error_bar: Option<f64>,
+    failure_probability: Option<f64>,
+    values: Vec<Vec<f64>>,
+}
+
+impl Args {
+    pub(super) fn run(self, streams: &mut Streams<'_>) -> Result<()> {
+        let built = (mitigator_named(&self.mitigator)?.build)(&parse_settings(&self.set)?)?;
+        if self.out.is_none() && self.at.is_none() {
+            let want = "something to do is needed: --out FILE to save what is repaired, or --at X.npy --answers Y.npy";
+            return Err(Error::parameter("--out", "not given", want));
+        }
+        let file = ModelFile::load(&self.model)?;
+        let (population, recipe, number) = self.world(&file)?;
+        built.method.check(population.world())?;
+        let budget = Budget { queries: self.max_queries, ..Budget::UNLIMITED };
+        let suspect = Suspect::publish(file.net.clone(), budget);
+        let seed = Seed::new(number);
+        let method = seed.child("mitigator").child(&self.mitigator);
+        let seeds = LabSeeds { samples: seed.child("clean"), method };
+        let mut lab = suspect.lab(&*population, &recipe, seeds);
+        let repaired = built.method.mitigate(&suspect, &mut lab)?;
+        let prepare = suspect.spent();
+        let answers = self.answer(&suspect, &repaired, prepare)?;
+        if let Some(out) = &self.out {
+            save(out, &file, &repaired)?;
+        }
+        let outcome = Outcome {
+            mitigator: &self.mitigator,
+            access: built.method.access(),
+            params: &built.params,
+            suspect: file.net.sha256(),
+            forward_flops: file.net.forward_flops(),
+            prepare,
+            answers,
+            guarantee: &repaired.guarantee,
+            notes: &repaired.notes,
+            function: repaired.function.as_ref().and_then(|f| serde_json::to_value(f).ok()),
+        };
+        if self.json { streams.print_json(&outcome) } else { streams.print(&describe(&outcome)) }
+    }
+
+    /// The population that clean samples come from, the recipe for relearning, and the seed.
+    fn world(&self, file: &ModelFile) -> Result<(Box<dyn Population>, Recipe, u64)> {
+        if let (Some(paths), Some(name)) = (&self.clean, self.domain) {
+            let xs = arrays::read(&paths[0])?;
+            let ys = arrays::read(&paths[1])?;
+            let domain = name.of(&xs);
+            let table = Table::new(xs, ys, domain, file.net.shape().outputs)?;
+            let hidden = file.net.widths()[1..file.net.layers().len()].to_vec();
+            let number = self.seed.or(file.provenance.seed).unwrap_or(1);
+            return Ok((Box::new(table), Recipe { hidden, ..Recipe::default() }, number));
+        }
+        let (task, number) = origin(file, self.population.as_deref(), self.seed)?;
+        let population = task.population.build(Seed::new(number).child("population"))?;
+        Ok((population, task.recipe, number))
+    }
+
+    fn answer(
+        &self,
+        suspect: &Suspect,
+        repaired: &Repaired<'_>,
+        before: Cost,
+    ) -> Result<Option<Answers>> {
+        let (Some(at), Some(to)) = (&self.at, &self.answers) else { return Ok(None) };
+        let xs = arrays::read(at)?;
+        suspect.allow_answers(Budget::UNLIMITED, xs.nrows() as u64);
+        let answers = repaired.oracle.query(&xs)?;
+        arrays::write(to, &answers)?;
+        let guarantee = repaired.guarantee.as_ref();
+        Ok(Some(Answers {
+            cost: suspect.spent() - before,
+            n: xs.nrows(),
+            error_bar: guarantee.and_then(|guarantee| guarantee.error_bar),
+            failure_probability: guarantee.map(|guarantee| guarantee.failure_probability),
+            values: answers.rows().into_iter().map(|row| row.to_vec()).collect(),
+        }))
+    }
+}
+
+impl DomainName {
+    fn of(self, xs: &crate::data::Batch) -> crate::domain::Domain {
+        use crate::domain::Domain;
+        let n = xs.ncols();
+        match self {
+            Self::Cube => Domain::Cube { n },
+            Self::Box => Domain::Box { n },
+            Self::Ball => Domain::Ball { n },
+            Self::Simplex => Domain::Simplex { n },
+            Self::Data => {
+                let low = xs.iter().copied().fold(f64::INFINITY, f64::min);
+                let high = xs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+                Domain::Range { n, low, high }
+            }
+        }
+    }
+}
+
+fn save(out: &std::path::Path, file: &ModelFile, repaired: &Repaired<'_>) -> Result<()> {
+    match (&repaired.net, &repaired.function) {
+        (Some(net), _) => ModelFile { net: net.clone(), ..file.clone() }.save(out),
+        (None, Some(function)) => {
+            let mut text =
+                serde_json::to_string_pretty(function).map_err(|e| Error::file(out, e))?;
+            text.push('\n');
+            storage::replace(out, text.as_bytes(), Readers::Everyone)
+        }
+        (None, None) => Err(Error::parameter(
+            "--out",
+            out.display(),
+            "this mitigator asks the suspect at every answer, so there is nothing to save; use --at X.npy --answers Y.npy",
+        )),
+    }
+}
+
+fn describe(outcome: &Outcome<'_>) -> String {
+    let passes = |flops: u64| flops as f64 / outcome.forward_flops as f64;
+    let cost = |cost: &Cost| {
+        format!(
+            "{} queries, {} gradients, {} clean labels, {:.1} forward passes of work",
+            cost.queries,
+            cost.gradients,
+            cost.clean_labels,
+            passes(cost.flops)
+        )
+    };
+    let mut text = format!(
+        "{} ({})\nto prepare   {}\n",
+        outcome.mitigator,
+        outcome.access,
+        cost(&outcome.prepare)
+    );
+    if let Some(answers) = &outcome.answers {
+        text += &format!("{} answers   {}\n", answers.n, cost(&answers.cost));
+    }
+    if let Some(guarantee) = outcome.guarantee {
+        let chance = guarantee.failure_probability;
+        text += &format!(
+            "guarantee    {}; fails with probability at most {chance:.2e}\n",
+            guarantee.statement
+        );
+    }
+    for note in outcome.notes {
+        text += &format!("note         {note}\n");
+    }
+    if let Some(serde_json::Value::Array(terms)) = &outcome.function {
+        for term in terms {
+            text += &format!("             {} {}\n", term["value"], term["support"]);
+        }
+    }
+    text
+}
