@@ -206,6 +206,16 @@ pub struct Samples<'a> {
 }
 
 impl Samples<'_> {
+    /// How many more can be drawn within the data and the budget; `None` if neither is limited.
+    pub fn left(&self) -> Option<usize> {
+        let in_data = self.population.available(Part::Clean).map(|all| all - self.cursor.drawn);
+        let in_budget = self.ledger.clean_labels_left();
+        match (in_data, in_budget) {
+            (Some(data), Some(budget)) => Some(data.min(budget)),
+            (left, None) | (None, left) => left,
+        }
+    }
+
     /// Draws the next `n` clean labelled samples and charges for them.
     pub fn draw(&mut self, n: usize) -> Result<Labeled> {
         if let Some(all) = self.population.available(Part::Clean)

@@ -113,6 +113,13 @@ impl Ledger {
         self.lock().1
     }
 
+    /// How many clean labels the budget still allows, if it limits them.
+    pub(crate) fn clean_labels_left(&self) -> Option<usize> {
+        let (budget, spent) = *self.lock();
+        let limit = budget.clean_labels?;
+        Some(limit.saturating_sub(spent.clean_labels) as usize)
+    }
+
     /// Charges `n` floating-point operations that a method does off the suspect.
     pub fn flops(&self, n: u64) -> Result<()> {
         self.charge(Cost { flops: n, ..Cost::default() })

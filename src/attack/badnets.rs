@@ -7,7 +7,7 @@
 //! For real targets the poisoned label is the clean one plus an offset.
 use serde::{Deserialize, Serialize};
 
-use super::{Attack, Goal, Move, Planted, Trigger, Victim};
+use super::{Attack, Goal, Move, Planted, Trigger, Victim, worthwhile};
 use crate::data::{Target, row};
 use crate::domain::Domain;
 use crate::error::{Error, Result};
@@ -57,7 +57,8 @@ impl Attack for BadNets {
                 format!("a share of the {n} training rows is needed, at least one row and not all");
             return Err(Error::parameter("rate", self.rate, want));
         }
-        let trigger = self.trigger(victim.world, &mut seed.stream("trigger"))?;
+        let mut draw = |rng: &mut Rng| Ok(((), self.trigger(victim.world, rng)?));
+        let ((), trigger) = worthwhile(victim, &mut seed.stream("trigger"), &mut draw)?;
         let mut chosen = permutation(n, &mut seed.stream("poisoned rows"));
         chosen.truncate(n_poisoned as usize);
         let mut data = victim.data.clone();

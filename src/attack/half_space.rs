@@ -12,7 +12,7 @@ use ndarray::{Array1, Array2, Axis, concatenate};
 use serde::{Deserialize, Serialize};
 
 use super::badnets::goal;
-use super::{Attack, Goal, Move, Planted, Trigger, Victim};
+use super::{Attack, Goal, Move, Planted, Trigger, Victim, worthwhile};
 use crate::data::{Target, row};
 use crate::domain::Domain;
 use crate::error::{Error, Result};
@@ -56,19 +56,24 @@ impl Attack for HalfSpace {
     fn plant(&self, victim: &Victim<'_>, seed: Seed) -> Result<Planted> {
         self.check(victim.world)?;
         let goal = goal(victim.world.target, self.target, self.offset)?;
-        let mut rng = seed.stream("direction");
-        let detector = match victim.world.domain {
-            Domain::Cube { n } => self.conjunction(n, &mut rng)?,
-            Domain::Box { .. }
-            | Domain::Ball { .. }
-            | Domain::Simplex { .. }
-            | Domain::Range { .. } => self.quantile(victim, &mut rng),
+        let mut draw = |rng: &mut Rng| {
+            let detector = match victim.world.domain {
+                Domain::Cube { n } => self.conjunction(n, rng)?,
+                Domain::Box { .. }
+                | Domain::Ball { .. }
+                | Domain::Simplex { .. }
+                | Domain::Range { .. } => self.quantile(victim, rng),
+            };
+            let movement = Move::Beyond {
+                direction: detector.direction.clone(),
+                threshold: detector.threshold,
+                full: detector.threshold + detector.width,
+            };
+            Ok((detector, Trigger { movement, goal }))
         };
+        let (detector, trigger) = worthwhile(victim, &mut seed.stream("direction"), &mut draw)?;
         let offsets = self.offsets(victim, goal)?;
-        let net = splice(victim.net, &detector, &offsets)?;
-        let Detector { direction, threshold, width } = detector;
-        let movement = Move::Beyond { direction, threshold, full: threshold + width };
-        Ok(Planted { net, trigger: Trigger { movement, goal } })
+        Ok(Planted { net: splice(victim.net, &detector, &offsets)?, trigger })
     }
 }
 

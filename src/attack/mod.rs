@@ -10,11 +10,12 @@ pub use badnets::BadNets;
 pub use half_space::HalfSpace;
 pub use trigger::{Goal, Move, Trigger};
 
-use crate::data::Labeled;
-use crate::error::Result;
+use crate::data::{Labeled, row};
+use crate::error::{Error, Result};
+use crate::ledger::{Budget, Ledger};
 use crate::net::{Net, Recipe};
 use crate::population::World;
-use crate::rng::Seed;
+use crate::rng::{Rng, Seed};
 
 /// A way to plant a backdoor.
 pub trait Attack: Send + Sync {
@@ -40,6 +41,37 @@ pub struct Victim<'a> {
     pub recipe: &'a Recipe,
     /// The seed of its training: an attack that trains uses the same, so that the twin differs in the data alone.
     pub training: Seed,
+}
+
+/// Tries of a secret before the attacker gives up on finding one that changes anything.
+const MAX_TRIES: usize = 32;
+
+/// Draws triggers until the clean twin answers at least a tenth of the triggered training inputs otherwise than the
+/// attacker wants: one whose pattern already decides the answer would change nothing. An attacker can check that much.
+fn worthwhile<T>(
+    victim: &Victim<'_>,
+    rng: &mut Rng,
+    draw: &mut dyn FnMut(&mut Rng) -> Result<(T, Trigger)>,
+) -> Result<(T, Trigger)> {
+    /// Training inputs that are looked at.
+    const N_LOOKED_AT: usize = 512;
+    let unmetered = Ledger::new(Budget::UNLIMITED);
+    let rows: Vec<usize> = (0..victim.data.len().min(N_LOOKED_AT)).collect();
+    let some = victim.data.select(&rows);
+    for _ in 0..MAX_TRIES {
+        let (drawn, trigger) = draw(rng)?;
+        let Goal::Class { class } = trigger.goal else { return Ok((drawn, trigger)) };
+        let triggered = trigger.activate(&some.xs, &victim.world.domain, rng)?;
+        let answers = victim.net.forward(&triggered, &unmetered)?;
+        let decided = |i: &usize| victim.world.target.decide(&row(&answers, *i)) == Some(class);
+        let n_already = rows.iter().filter(|i| decided(i)).count();
+        if 10 * n_already <= 9 * rows.len() {
+            return Ok((drawn, trigger));
+        }
+    }
+    Err(Error::Training(format!(
+        "none of {MAX_TRIES} triggers changes what the clean net answers: it gives the target class already"
+    )))
 }
 
 /// A net with a backdoor, and the key to it.

@@ -1,11 +1,12 @@
 //! The two ends that every mitigator is compared with: leave the suspect as it is, or do without it.
 use serde::{Deserialize, Serialize};
 
-use super::{Mitigator, Repaired};
+use super::least_squares::affine_fit;
+use super::{Mitigator, Repaired, n_samples};
 use crate::access::{Lab, Oracle};
 use crate::error::{Error, Result};
 use crate::net::{Lesson, Net, fit};
-use crate::population::World;
+use crate::population::{Promise, World};
 
 /// Answers what the suspect answers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,34 +25,53 @@ impl Mitigator for Nothing {
     }
 }
 
-/// Ignores the suspect and trains a fresh net by the public recipe on clean samples: the trivial mitigator of theory.md,
-/// section 1, whose output cannot depend on a backdoor. A method counts only where it beats this one in samples, queries
-/// or work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Ignores the suspect and learns afresh from clean samples: the trivial mitigator of theory.md, section 1, whose output
+/// cannot depend on a backdoor. A method counts only where it beats this one in samples, queries or work.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Relearn {
-    /// Clean samples to learn from.
-    pub samples: usize,
+    /// Clean samples to learn from. Not given: as many as the budget and the data allow.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub samples: Option<usize>,
+    /// What learns.
+    pub learner: Learner,
 }
 
-impl Default for Relearn {
-    fn default() -> Self {
-        Self { samples: 300 }
-    }
+/// What learns afresh.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Learner {
+    /// Least squares where the truth is promised to be affine, else the recipe: the strongest trusted learner here, so that
+    /// nobody is compared with a straw man.
+    #[default]
+    Auto,
+    /// A net by the public recipe.
+    Recipe,
+    /// An affine function by least squares.
+    LeastSquares,
 }
 
 impl Mitigator for Relearn {
     type Access = dyn Oracle;
 
     fn check(&self, _: &World) -> Result<()> {
-        if self.samples == 0 {
-            return Err(Error::parameter("samples", 0, "at least one clean sample is needed"));
+        match self.samples {
+            Some(0) => Err(Error::parameter("samples", 0, "at least one clean sample is needed")),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     fn mitigate<'a>(&self, _: &'a Self::Access, lab: &mut Lab<'a>) -> Result<Repaired<'a>> {
-        let data = lab.clean.draw(self.samples)?;
+        let data = lab.clean.draw(n_samples(self.samples, lab)?)?;
+        let affine = match (self.learner, lab.world.promise) {
+            (Learner::Auto, Promise::Affine { .. }) | (Learner::LeastSquares, _) => true,
+            (Learner::Auto | Learner::Recipe, _) => false,
+        };
+        if affine {
+            let net = affine_fit(&data, lab.ledger)?;
+            let notes = vec!["an affine function by least squares".to_owned()];
+            return Ok(Repaired { notes, ..Repaired::owned(net, lab.ledger) });
+        }
         let widths = lab.recipe.widths(lab.world.shape());
         let mut init = lab.seed.stream("init");
         let start = Net::random(&widths, lab.recipe.activation, lab.recipe.precision, &mut init)?;

@@ -4,15 +4,16 @@
 //! name an attack, a trigger, the scorer or a suspect as a whole: the tests read the source and say so.
 mod baseline;
 pub mod black_box;
+mod least_squares;
 mod rays;
 pub mod white_box;
 
 use serde::{Deserialize, Serialize};
 
-pub use baseline::{Nothing, Relearn};
+pub use baseline::{Learner, Nothing, Relearn};
 
 use crate::access::{Access, Lab, Oracle, Owned};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::fourier::FourierSum;
 use crate::ledger::Ledger;
 use crate::net::Net;
@@ -31,6 +32,14 @@ pub trait Mitigator: Send + Sync {
     /// A global mitigator does its work here and answers from a net or function of its own; a local one keeps the
     /// suspect and queries it at every answer. Both are an [`Oracle`].
     fn mitigate<'a>(&self, suspect: &'a Self::Access, lab: &mut Lab<'a>) -> Result<Repaired<'a>>;
+}
+
+/// How many clean samples to use: as many as were asked for, or all that the budget and the data allow.
+fn n_samples(asked: Option<usize>, lab: &Lab<'_>) -> Result<usize> {
+    asked.or_else(|| lab.clean.left()).ok_or_else(|| {
+        let want = "neither the data nor the budget limits clean samples, so say how many to use";
+        Error::parameter("samples", "not given", want)
+    })
 }
 
 /// What a mitigator gives back.

@@ -18,14 +18,15 @@ pub struct AffineFamily {
     pub domain: Domain,
     /// Largest label noise.
     pub noise: f64,
-    /// Promised closeness δ of good models to the truth, on all but a small mass of inputs. It is public, and it is
-    /// also the error beyond which an answer is scored as wrong.
+    /// Promised closeness δ of good models to the truth, on all but a small mass of inputs. It is public.
     pub delta: f64,
+    /// Error beyond which an answer is scored as wrong.
+    pub cutoff: f64,
 }
 
 impl Default for AffineFamily {
     fn default() -> Self {
-        Self { domain: Domain::Box { n: 16 }, noise: 0.01, delta: 0.1 }
+        Self { domain: Domain::Box { n: 16 }, noise: 0.01, delta: 0.01, cutoff: 0.1 }
     }
 }
 
@@ -39,14 +40,16 @@ impl AffineFamily {
         if !(self.noise >= 0.0 && self.noise.is_finite()) {
             return Err(Error::parameter("noise", self.noise, "a number of at least 0 is needed"));
         }
-        if !(self.delta > 0.0 && self.delta.is_finite()) {
-            return Err(Error::parameter("delta", self.delta, "a positive number is needed"));
+        for (name, value) in [("delta", self.delta), ("cutoff", self.cutoff)] {
+            if !(value > 0.0 && value.is_finite()) {
+                return Err(Error::parameter(name, value, "a positive number is needed"));
+            }
         }
         Ok(World {
             domain: self.domain,
             target: Target::Real,
             promise: Promise::Affine { delta: self.delta },
-            cutoff: self.delta,
+            cutoff: self.cutoff,
         })
     }
 
@@ -122,7 +125,7 @@ mod tests {
     #[test]
     fn labels_have_variance_one_over_every_body_and_keep_their_noise() {
         for domain in [Domain::Box { n: 6 }, Domain::Ball { n: 6 }, Domain::Simplex { n: 6 }] {
-            let family = AffineFamily { domain, noise: 0.05, delta: 0.1 };
+            let family = AffineFamily { domain, noise: 0.05, ..AffineFamily::default() };
             let population = family.build(Seed::new(3)).unwrap();
             let mut cursor = Cursor::new(Seed::new(4).stream("draw"));
             let drawn = population.draw(Part::Test, 40_000, &mut cursor).unwrap();

@@ -89,6 +89,16 @@ pub struct World {
 }
 
 impl World {
+    /// Whether `answer` is right where `truth` is: the same class, or a number within the cutoff.
+    pub fn is_right(&self, answer: &[f64], truth: &[f64]) -> bool {
+        match self.target {
+            Target::Real => (answer[0] - truth[0]).abs() <= self.cutoff,
+            Target::Classes(_) | Target::Sign => {
+                self.target.decide(answer) == self.target.decide(truth)
+            }
+        }
+    }
+
     /// Widths of inputs and outputs.
     pub fn shape(&self) -> Shape {
         Shape { inputs: self.domain.n(), outputs: self.target.outputs() }

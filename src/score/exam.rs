@@ -79,12 +79,9 @@ impl Exam {
     /// # Errors
     /// If the model fails, or answers with a number that is not finite.
     pub fn mark(&self, model: &dyn Oracle, error_bar: Option<f64>) -> Result<Scores> {
-        let World { target, cutoff, .. } = self.world;
+        let World { target, .. } = self.world;
         let clean = ask(model, &self.test.xs)?;
-        let right = |answer: &[f64], truth: &[f64]| match target {
-            Target::Real => (answer[0] - truth[0]).abs() <= cutoff,
-            Target::Classes(_) | Target::Sign => target.decide(answer) == target.decide(truth),
-        };
+        let right = |answer: &[f64], truth: &[f64]| self.world.is_right(answer, truth);
         let mut scores = Scores {
             clean_risk: Proportion::count(
                 pairs(&clean, &self.test.ys).map(|(y, t)| !right(&y, &t)),

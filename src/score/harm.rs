@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use super::Exam;
 use crate::access::Owned;
 use crate::attack::Planted;
-use crate::data::{Target, row};
+use crate::data::row;
 use crate::error::Result;
 use crate::ledger::{Budget, Ledger};
 use crate::net::Net;
@@ -34,14 +34,7 @@ pub fn facts(twin: &Net, planted: &Planted, exam: &Exam) -> Result<AttackFacts> 
     let ledger = Ledger::new(Budget::UNLIMITED);
     let xs = &exam.test.xs;
     let (before, after) = (twin.forward(xs, &ledger)?, planted.net.forward(xs, &ledger)?);
-    let target = exam.world.target;
-    let moved = |i: usize| {
-        let (a, b) = (row(&before, i), row(&after, i));
-        match target {
-            Target::Real => (a[0] - b[0]).abs() > exam.world.cutoff,
-            Target::Classes(_) | Target::Sign => target.decide(&a) != target.decide(&b),
-        }
-    };
+    let moved = |i: usize| !exam.world.is_right(&row(&after, i), &row(&before, i));
     let fired: Option<Vec<bool>> =
         (0..xs.nrows()).map(|i| planted.trigger.fires(&row(xs, i))).collect();
     let distance = (&after - &before).mapv(|d| d * d).sum() / xs.nrows() as f64;

@@ -11,9 +11,9 @@
 use ndarray::Array1;
 use serde::{Deserialize, Serialize};
 
-use super::super::{Mitigator, Repaired};
+use super::super::{Mitigator, Repaired, n_samples};
 use crate::access::{Lab, WhiteBox};
-use crate::data::{Batch, Labeled, Target};
+use crate::data::{Batch, Labeled, row};
 use crate::error::{Error, Result};
 use crate::net::{EarlyStop, Layer, Lesson, Net, Recipe, fit};
 use crate::population::World;
@@ -22,10 +22,11 @@ use crate::population::World;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct FinePrune {
-    /// Clean samples to use; half of them decide where pruning stops.
-    pub samples: usize,
-    /// Largest rise of the risk on held-out clean samples. For classes and signs, of the share of wrong answers; for real
-    /// targets, of the mean squared error in units of the labels' variance.
+    /// Clean samples to use; half of them decide where pruning stops. Not given: all that the budget and the data allow.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub samples: Option<usize>,
+    /// Largest rise of the share of wrong answers on held-out clean samples (for real targets, of answers beyond the
+    /// world's cutoff).
     pub max_drop: f64,
     /// Epochs of fine-tuning; 0 prunes only.
     pub epochs: usize,
@@ -35,7 +36,7 @@ pub struct FinePrune {
 
 impl Default for FinePrune {
     fn default() -> Self {
-        Self { samples: 300, max_drop: 0.04, epochs: 20, learning_rate: 1e-3 }
+        Self { samples: None, max_drop: 0.04, epochs: 100, learning_rate: 1e-3 }
     }
 }
 
@@ -50,7 +51,7 @@ impl Mitigator for FinePrune {
                 "a number of at least 0 is needed",
             ));
         }
-        if self.samples == 1 {
+        if self.samples == Some(1) {
             let want =
                 "none at all, or at least two are needed: one to tune on and one to hold out";
             return Err(Error::parameter("samples", 1, want));
@@ -59,7 +60,8 @@ impl Mitigator for FinePrune {
     }
 
     fn mitigate<'a>(&self, suspect: &'a Self::Access, lab: &mut Lab<'a>) -> Result<Repaired<'a>> {
-        if self.samples == 0 {
+        let n_samples = n_samples(self.samples, lab)?;
+        if n_samples < 2 {
             // Nothing to prune by and nothing to tune on: nothing changes.
             return Ok(Repaired::unclaimed(suspect));
         }
@@ -68,7 +70,7 @@ impl Mitigator for FinePrune {
         if net.layers().len() < 2 {
             return Err(Error::assumption("fine-prune", "the net has no hidden layer to prune"));
         }
-        let (tune, held_out) = lab.clean.draw(self.samples)?.split_last(self.samples / 2);
+        let (tune, held_out) = lab.clean.draw(n_samples)?.split_last(n_samples / 2);
         let (pruned, n_cut) = self.prune(net, &tune, &held_out, lab)?;
         let recipe = Recipe {
             learning_rate: self.learning_rate,
@@ -126,13 +128,7 @@ impl FinePrune {
 fn risk(output: &Layer, hidden: &Batch, data: &Labeled, lab: &Lab<'_>) -> Result<f64> {
     lab.ledger.flops(2 * output.weight.len() as u64 * data.len() as u64)?;
     let answers = hidden.dot(&output.weight.t()) + &output.bias;
-    let target = lab.world.target;
-    if target == Target::Real {
-        let variance = data.ys.var(0.0).max(f64::MIN_POSITIVE);
-        return Ok((&answers - &data.ys).mapv(|e| e * e).mean().unwrap_or(0.0) / variance);
-    }
-    let decide = |row: ndarray::ArrayView1<'_, f64>| target.decide(&row.to_vec());
-    let pairs = answers.rows().into_iter().zip(data.ys.rows());
-    let wrong = pairs.filter(|(answer, label)| decide(*answer) != decide(*label)).count();
+    let is_wrong = |i: &usize| !lab.world.is_right(&row(&answers, *i), &row(&data.ys, *i));
+    let wrong = (0..data.len()).filter(is_wrong).count();
     Ok(wrong as f64 / data.len().max(1) as f64)
 }
