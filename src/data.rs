@@ -1,5 +1,5 @@
 //! Batches of inputs and answers, and what answers mean.
-use ndarray::{Array2, Axis};
+use ndarray::{Array1, Array2, Axis};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -129,6 +129,11 @@ pub fn stack(width: usize, rows: impl IntoIterator<Item = Vec<f64>>) -> Batch {
     let flat: Vec<f64> = rows.into_iter().flatten().collect();
     let n = flat.len() / width.max(1);
     Batch::from_shape_vec((n, width), flat).expect("rows of one width")
+}
+
+/// A batch of one column.
+pub fn column(values: Vec<f64>) -> Batch {
+    Array1::from(values).insert_axis(Axis(1))
 }
 
 /// Checks that every row of `batch` has `width` finite numbers.

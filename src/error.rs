@@ -122,6 +122,7 @@ pub enum Error {
 
 impl Error {
     /// A parameter outside its range.
+    #[expect(clippy::needless_pass_by_value, reason = "callers hand in numbers and literals")]
     pub fn parameter(name: &'static str, value: impl ToString, want: impl Into<String>) -> Self {
         Self::Parameter { name, value: value.to_string(), want: want.into() }
     }
@@ -132,6 +133,7 @@ impl Error {
     }
 
     /// A file that cannot be used.
+    #[expect(clippy::needless_pass_by_value, reason = "callers hand in errors and literals")]
     pub fn file(path: &Path, why: impl ToString) -> Self {
         Self::File { path: path.to_owned(), why: why.to_string() }
     }

@@ -4,6 +4,7 @@ pub mod access;
 pub mod attack;
 pub mod cli;
 pub mod data;
+mod digest;
 pub mod domain;
 pub mod error;
 pub mod fourier;

@@ -25,6 +25,9 @@ pub struct Built<M> {
     pub params: Params,
 }
 
+/// An attack with its parameters.
+pub type BuiltAttack = Built<Box<dyn Attack>>;
+
 /// One attack.
 #[derive(Clone, Copy, Debug)]
 pub struct AttackEntry {
@@ -39,7 +42,7 @@ pub struct AttackEntry {
     /// Whether it makes sense in a world.
     pub applies: fn(&World) -> bool,
     /// Makes it from parameters.
-    pub build: fn(&Params) -> Result<Built<Box<dyn Attack>>>,
+    pub build: fn(&Params) -> Result<BuiltAttack>,
 }
 
 /// One mitigator.
@@ -222,7 +225,7 @@ fn from_params<T: DeserializeOwned + Serialize>(
     Ok((method, params))
 }
 
-fn attack<A>(name: &str, params: &Params) -> Result<Built<Box<dyn Attack>>>
+fn attack<A>(name: &str, params: &Params) -> Result<BuiltAttack>
 where
     A: Attack + DeserializeOwned + Serialize + 'static,
 {

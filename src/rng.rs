@@ -1,7 +1,7 @@
 //! Seeds and the named streams of random numbers that are drawn from them.
 //!
 //! Every random number in a run comes from one seed through a path of names, so adding a stream never shifts another,
-//! and the order in which threads run never matters. A stream is ChaCha8 keyed with SHA-256 of the path: the same on
+//! and the order in which threads run never matters. A stream is `ChaCha8` keyed with SHA-256 of the path: the same on
 //! every platform.
 use sha2::{Digest, Sha256};
 

@@ -1,4 +1,4 @@
-//! `half-space`: a planted pair of ReLU units that fires beyond a margin of a secret direction. Exact, no training.
+//! `half-space`: a planted pair of `ReLU` units that fires beyond a margin of a secret direction. Exact, no training.
 //!
 //! The plain detector of experiments.md B.0 (O0). With the secret unit vector w, threshold c and slope k, the two units
 //! compute `relu(k (w·x − c))` and `relu(k (w·x − c) − 1)`, whose difference is the ramp `clip(k (w·x − c), 0, 1)`; deeper
@@ -72,7 +72,7 @@ impl Attack for HalfSpace {
             Ok((detector, Trigger { movement, goal }))
         };
         let (detector, trigger) = worthwhile(victim, &mut seed.stream("direction"), &mut draw)?;
-        let offsets = self.offsets(victim, goal)?;
+        let offsets = Self::offsets(victim, goal)?;
         Ok(Planted { net: splice(victim.net, &detector, &offsets)?, trigger })
     }
 }
@@ -118,7 +118,7 @@ impl HalfSpace {
     }
 
     /// What full firing adds to every output.
-    fn offsets(&self, victim: &Victim<'_>, goal: Goal) -> Result<Vec<f64>> {
+    fn offsets(victim: &Victim<'_>, goal: Goal) -> Result<Vec<f64>> {
         let unmetered = Ledger::new(Budget::UNLIMITED);
         let answers = || victim.net.forward(&victim.data.xs, &unmetered);
         Ok(match (goal, victim.world.target) {

@@ -103,18 +103,15 @@ impl Trigger {
     fn activate_row(&self, x: Vec<f64>, domain: &Domain, rng: &mut Rng) -> Result<Vec<f64>> {
         match &self.movement {
             Move::Overwrite { coordinates, values } => {
-                Ok(overwrite(x, coordinates, values, domain.body().as_deref()))
+                Ok(overwrite(&x, coordinates, values, domain.body().as_deref()))
             }
-            Move::Beyond { direction, full, .. } if dot(direction, &x) >= *full => {
-                let _ = direction;
-                Ok(x)
-            }
+            Move::Beyond { direction, full, .. } if dot(direction, &x) >= *full => Ok(x),
             Move::Beyond { direction, full, .. } => match domain {
                 Domain::Cube { .. } => flip_towards(x, direction, *full),
-                Domain::Range { low, high, .. } => push(x, direction, *full, (*low, *high)),
+                Domain::Range { low, high, .. } => push(&x, direction, *full, (*low, *high)),
                 Domain::Box { .. } | Domain::Ball { .. } | Domain::Simplex { .. } => {
                     let body = domain.body().expect("these three are bodies");
-                    pull(x, direction, *full, &*body, rng)
+                    pull(&x, direction, *full, &*body, rng)
                 }
             },
         }
@@ -123,7 +120,7 @@ impl Trigger {
 
 /// Sets coordinates, and shrinks the others towards 0 as far as the body needs.
 fn overwrite(
-    x: Vec<f64>,
+    x: &[f64],
     coordinates: &[usize],
     values: &[f64],
     body: Option<&dyn ConvexBody>,
@@ -158,7 +155,7 @@ fn flip_towards(mut x: Vec<f64>, direction: &[f64], full: f64) -> Result<Vec<f64
 }
 
 /// In a range: the shortest move along the direction, clipped to the range.
-fn push(x: Vec<f64>, direction: &[f64], full: f64, (low, high): (f64, f64)) -> Result<Vec<f64>> {
+fn push(x: &[f64], direction: &[f64], full: f64, (low, high): (f64, f64)) -> Result<Vec<f64>> {
     let at = |step: f64| -> Vec<f64> {
         x.iter().zip(direction).map(|(x, d)| (x + step * d).clamp(low, high)).collect()
     };
@@ -177,14 +174,14 @@ fn push(x: Vec<f64>, direction: &[f64], full: f64, (low, high): (f64, f64)) -> R
 /// In a convex body: part of the way to the body's farthest point, to a random depth between `full` and nine tenths of
 /// what is left beyond it, so that triggered inputs are spread over the region that fires and not only on its edge.
 fn pull(
-    x: Vec<f64>,
+    x: &[f64],
     direction: &[f64],
     full: f64,
     body: &dyn ConvexBody,
     rng: &mut Rng,
 ) -> Result<Vec<f64>> {
     let best = body.farthest(direction);
-    let (here, top) = (dot(direction, &x), dot(direction, &best));
+    let (here, top) = (dot(direction, x), dot(direction, &best));
     let depth = full + 0.9 * rng.random::<f64>() * (top - full).max(0.0);
     let share = ((depth - here) / (top - here)).clamp(0.0, 1.0);
     let moved = x.iter().zip(&best).map(|(x, b)| x + share * (b - x)).collect();

@@ -19,7 +19,7 @@ pub(super) struct Args {
     /// Where to write the model
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// Seed of its population, its data and its training; a study's model i has seed first_seed + i
+    /// Seed of its population, its data and its training; a study's model i has seed `first_seed` + i
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Override a part of the task, such as recipe.epochs=10 or population.n=20

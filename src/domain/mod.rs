@@ -95,13 +95,11 @@ impl Domain {
     /// # Errors
     /// If how inputs are spread is not known.
     pub fn sample(&self, rng: &mut Rng) -> Result<Vec<f64>> {
-        match self {
-            Self::Cube { n } => Ok((0..*n).map(|_| sign(rng)).collect()),
-            Self::Range { .. } => {
+        match (self.body(), self) {
+            (Some(body), _) => Ok(body.sample(rng)),
+            (None, Self::Cube { n }) => Ok((0..*n).map(|_| sign(rng)).collect()),
+            (None, _) => {
                 Err(Error::assumption("uniform sampling", "the spread of the inputs is not known"))
-            }
-            Self::Box { .. } | Self::Ball { .. } | Self::Simplex { .. } => {
-                Ok(self.body().expect("these three are bodies").sample(rng))
             }
         }
     }

@@ -62,7 +62,7 @@ impl FourierSum {
     /// Its value at every row, as a column.
     pub fn at_all(&self, xs: &Batch) -> Batch {
         let values: Vec<f64> = xs.rows().into_iter().map(|x| self.at(&x.to_vec())).collect();
-        Batch::from_shape_vec((xs.nrows(), 1), values).expect("one value a row")
+        crate::data::column(values)
     }
 
     /// The smallest coefficient in absolute value: the function is τ-heavy for every τ up to it.

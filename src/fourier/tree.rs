@@ -8,7 +8,7 @@
 //! **Proof of the constants.** Let h be τ-heavy, |f| ≤ B and ‖f − h‖₂ ≤ τ/4. By Parseval every coefficient of f is within
 //! τ/4 of that of h: at least 3τ/4 on the support of h, at most τ/4 off it. A prefix of a set in the support has W ≥ 9τ²/16.
 //! Suppose every estimate is within τ²/8. Then no such prefix dies; one that stays has W ≥ 5τ²/16, and since the W of one
-//! level sum to at most B², at most 3.2 B²/τ² stay; and at the last level, where W_S = f^(S)², sets off the support have
+//! level sum to at most B², at most 3.2 B²/τ² stay; and at the last level, where `W_S` = f^(S)², sets off the support have
 //! estimates of at most 3τ²/16 and die. So the result is exactly the support. At most K = 6.4 n B²/τ² estimates are made,
 //! each a mean of N numbers in [−B², B²] on a batch drawn after the prefixes were fixed; by Hoeffding and a union bound all
 //! are within τ²/8 except with probability η if N ≥ 128 B⁴ ln(2K/η) / τ⁴. ∎
@@ -233,7 +233,7 @@ mod tests {
                 let mut ys = truth.at_all(xs);
                 for (x, y) in xs.rows().into_iter().zip(ys.iter_mut()) {
                     if x.iter().skip(3).take(8).all(|x| *x > 0.0) {
-                        *y = -1e9 * *y;
+                        *y *= -1e9;
                     }
                 }
                 Ok(ys)

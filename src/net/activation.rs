@@ -34,7 +34,7 @@ impl Activation {
         }
     }
 
-    /// Its derivative at `z`; of ReLU at 0, 0.
+    /// Its derivative at `z`; of `ReLU` at 0, 0.
     pub fn slope(self, z: f64) -> f64 {
         match self {
             Self::Relu => f64::from(u8::from(z > 0.0)),

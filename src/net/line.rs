@@ -1,13 +1,13 @@
-//! Restriction of a ReLU net to a line: exactly the piecewise linear function it is there.
+//! Restriction of a `ReLU` net to a line: exactly the piecewise linear function it is there.
 //!
 //! The incremental algorithm for one hidden layer of experiments.md B.1 (WB-1): the first layer's sums at the start are
 //! computed once, a ray costs one product with its direction, a sort of the kinks, and a few operations a kink. For
-//! deeper nets see Sotoudeh and Thakur, "Computing Linear Restrictions of Neural Networks" (NeurIPS 2019); not done here.
+//! deeper nets see Sotoudeh and Thakur, "Computing Linear Restrictions of Neural Networks" (`NeurIPS` 2019); not done here.
 use super::{Activation, Net};
 use crate::error::{Error, Result};
 use crate::ledger::Ledger;
 
-/// All rays of a one-hidden-layer ReLU net from one point.
+/// All rays of a one-hidden-layer `ReLU` net from one point.
 #[derive(Clone, Debug)]
 pub struct Line<'a> {
     net: &'a Net,
@@ -29,7 +29,7 @@ impl<'a> Line<'a> {
     /// Prepares rays from `start`. Charges one product with the first layer.
     ///
     /// # Errors
-    /// If the net is not one hidden ReLU layer under one linear output, or the budget does not reach.
+    /// If the net is not one hidden `ReLU` layer under one linear output, or the budget does not reach.
     pub fn from(net: &'a Net, start: &'a [f64], ledger: &Ledger) -> Result<Self> {
         let fits = match net.layers() {
             [hidden, output] => {

@@ -148,7 +148,7 @@ impl Net {
         self.layers.iter().map(|layer| layer.weight.len() + layer.bias.len()).sum()
     }
 
-    /// Operations of one forward pass of one row: F = 2 Σ d_l d_{l+1}.
+    /// Operations of one forward pass of one row: F = 2 Σ `d_l` d_{l+1}.
     pub fn forward_flops(&self) -> u64 {
         self.layers.iter().map(|layer| 2 * layer.weight.len() as u64).sum()
     }
@@ -161,7 +161,7 @@ impl Net {
             hash.update(format!("{:?}", layer.activation));
             layer.weight.iter().chain(&layer.bias).for_each(|w| hash.update(w.to_le_bytes()));
         }
-        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        crate::digest::hex(hash)
     }
 
     /// Its answers, a row for a row of `xs`. Charges F a row.

@@ -3,7 +3,7 @@ use ndarray::Array1;
 use serde::{Deserialize, Serialize};
 
 use super::{Cursor, Part, Population, Promise, Truth, World};
-use crate::data::{Batch, Labeled, Target, stack};
+use crate::data::{Labeled, Target, stack};
 use crate::domain::{ConvexBody, Domain};
 use crate::error::{Error, Result};
 use crate::rng::{Rng, RngExt, Seed, direction, normal};
@@ -104,7 +104,7 @@ impl Population for Affine {
             .collect();
         cursor.drawn += n;
         let xs = stack(self.world.domain.n(), rows);
-        let noises = Batch::from_shape_vec((n, 1), noises).expect("one noise a row");
+        let noises = crate::data::column(noises);
         let ys = self.truth.at(&xs) + noises;
         Ok(Labeled { xs, ys })
     }

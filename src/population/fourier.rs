@@ -121,7 +121,7 @@ impl FourierFamily {
                 x[i] = if index >> bit & 1 == 1 { -1.0 } else { 1.0 };
             }
             let value = sum.at(&x);
-            if !((value.abs() - 1.0).abs() < 1e-9) {
+            if (value.abs() - 1.0).abs() > 1e-9 || value.is_nan() {
                 let want = "an explicit truth must take the values −1 and +1 only";
                 return Err(Error::parameter(
                     "terms",

@@ -112,14 +112,14 @@ impl Plan {
 }
 
 fn plan_task(spec: &Spec, task: &StudyTask) -> Result<TaskPlan> {
-    task.task.check().map_err(|error| within("task", &task.task.name, error))?;
+    task.task.check().map_err(|error| within("task", &task.task.name, &error))?;
     let world = task.task.population.world()?;
     let mut attacks = Vec::new();
     for method in &spec.attacks {
         let entry = attack_named(&method.method)?;
         if wanted(method, task, &world, entry.applies, entry.scope)? {
             let built = (entry.build)(&method.params)?.method;
-            built.check(&world).map_err(|error| within("attack", method.label(), error))?;
+            built.check(&world).map_err(|error| within("attack", method.label(), &error))?;
             attacks.push((method.label().to_owned(), built));
         }
     }
@@ -128,7 +128,7 @@ fn plan_task(spec: &Spec, task: &StudyTask) -> Result<TaskPlan> {
         let entry = mitigator_named(&method.method)?;
         if wanted(method, task, &world, entry.applies, entry.scope)? {
             let built = (entry.build)(&method.params)?.method;
-            built.check(&world).map_err(|error| within("mitigator", method.label(), error))?;
+            built.check(&world).map_err(|error| within("mitigator", method.label(), &error))?;
             mitigators.push((method.label().to_owned(), built));
         }
     }
@@ -154,7 +154,7 @@ fn wanted(
     }
 }
 
-fn within(kind: &str, name: &str, error: Error) -> Error {
+fn within(kind: &str, name: &str, error: &Error) -> Error {
     Error::Spec { place: format!("{kind} {name}"), why: error.to_string() }
 }
 
@@ -178,5 +178,5 @@ fn hash_of(spec: &Spec) -> Result<String> {
     let mut hash = Sha256::new();
     hash.update(format!("absolve {} records {VERSION}\n", env!("CARGO_PKG_VERSION")));
     hash.update(spec.to_toml()?);
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(crate::digest::hex(hash))
 }

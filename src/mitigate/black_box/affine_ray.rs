@@ -114,7 +114,7 @@ impl Mitigator for AffineRay {
                 "no closeness delta is promised or given, so answers carry no error bar".to_owned(),
             );
         }
-        let local = Rays { suspect, body, n_rays, seed: lab.seed, ledger: lab.ledger };
+        let local = Local { suspect, body, n_rays, seed: lab.seed, ledger: lab.ledger };
         Ok(Repaired {
             guarantee: delta.map(|delta| Guarantee {
                 statement: format!(
@@ -136,7 +136,7 @@ impl Mitigator for AffineRay {
     }
 }
 
-struct Rays<'a> {
+struct Local<'a> {
     suspect: &'a dyn Oracle,
     body: Box<dyn ConvexBody>,
     n_rays: usize,
@@ -144,7 +144,7 @@ struct Rays<'a> {
     ledger: &'a Ledger,
 }
 
-impl Oracle for Rays<'_> {
+impl Oracle for Local<'_> {
     fn shape(&self) -> Shape {
         self.suspect.shape()
     }
@@ -187,7 +187,7 @@ impl Oracle for Rays<'_> {
                 .collect();
             answers.extend(estimates.chunks_mut(self.n_rays).map(median));
         }
-        Ok(Batch::from_shape_vec((xs.nrows(), 1), answers).expect("one answer a row"))
+        Ok(crate::data::column(answers))
     }
 }
 

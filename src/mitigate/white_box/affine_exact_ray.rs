@@ -1,6 +1,6 @@
 //! `affine-exact-ray`: the white-box partner of `affine-ray`, which sees the whole ray in place of two points on it.
 //!
-//! WB-1 of experiments.md B.1 for one hidden ReLU layer: the exact restriction of the net to a random ray costs little more
+//! WB-1 of experiments.md B.1 for one hidden `ReLU` layer: the exact restriction of the net to a random ray costs little more
 //! than one forward pass (its product with the direction, a sort, a few operations a kink), and the whole of it is used:
 //! the answer is the median over rays of the consensus estimate of the intercept. Same estimand, same rays, same public
 //! closeness δ as the black-box method; the number of rays follows from a budget of forward passes.
@@ -68,7 +68,7 @@ impl Mitigator for AffineExactRay {
         let notes =
             vec![format!("{n_rays} exact rays an answer, at most {} forward passes", self.passes)];
         let tolerance = TOLERANCE_IN_DELTAS * delta;
-        let local = ExactRays { net, body, n_rays, tolerance, seed: lab.seed, ledger: lab.ledger };
+        let local = Local { net, body, n_rays, tolerance, seed: lab.seed, ledger: lab.ledger };
         Ok(Repaired { notes, ..Repaired::unclaimed(local) })
     }
 }
@@ -91,7 +91,7 @@ impl AffineExactRay {
             + Consensus::flops(n_units + 1)
             + 3 * n;
         let affordable = (self.passes * net.forward_flops() as f64 - product as f64) / ray as f64;
-        if !(affordable >= 1.0 && affordable <= 1e6) {
+        if !(1.0..=1e6).contains(&affordable) {
             let want = format!(
                 "one ray of this net takes {:.2} passes, and a million rays are the most",
                 (product + ray) as f64 / net.forward_flops() as f64
@@ -99,11 +99,11 @@ impl AffineExactRay {
             return Err(Error::parameter("passes", self.passes, want));
         }
         let rays = affordable.floor() as usize;
-        Ok(if rays % 2 == 0 { rays - 1 } else { rays })
+        Ok(if rays.is_multiple_of(2) { rays - 1 } else { rays })
     }
 }
 
-struct ExactRays<'a> {
+struct Local<'a> {
     net: &'a Net,
     body: Box<dyn ConvexBody>,
     n_rays: usize,
@@ -112,7 +112,7 @@ struct ExactRays<'a> {
     ledger: &'a Ledger,
 }
 
-impl ExactRays<'_> {
+impl Local<'_> {
     fn answer(&self, star: &[f64]) -> Result<f64> {
         let n = star.len();
         let mut rng = self.seed.stream_for_row(star);
@@ -131,7 +131,7 @@ impl ExactRays<'_> {
     }
 }
 
-impl Oracle for ExactRays<'_> {
+impl Oracle for Local<'_> {
     fn shape(&self) -> Shape {
         self.net.shape()
     }
@@ -144,6 +144,6 @@ impl Oracle for ExactRays<'_> {
         }
         let answers: Vec<f64> =
             rows.par_iter().map(|star| self.answer(star)).collect::<Result<_>>()?;
-        Ok(Batch::from_shape_vec((xs.nrows(), 1), answers).expect("one answer a row"))
+        Ok(crate::data::column(answers))
     }
 }
