@@ -17,6 +17,7 @@ mod figures;
 mod format;
 mod group;
 mod heat;
+mod measured;
 mod names;
 mod page;
 mod pictures;

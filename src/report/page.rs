@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::claims::{ClaimView, claims};
 use super::figures::{ImagesView, SpectrumView, TaskView, by_task, images, spectra};
 use super::format::NOTHING_MEASURED;
+use super::measured::{AttackView, ErrorView, attacks, errors};
 use super::provenance::{Provenance, provenance};
 use super::results::{GroupView, Remark, results};
 use super::scatter::{ACCESS_STYLES, AccessStyle};
@@ -38,6 +39,8 @@ struct View<'a> {
     question: &'a str,
     groups: Vec<GroupView>,
     remarks: Vec<Remark>,
+    attacks: Vec<AttackView>,
+    errors: Vec<ErrorView>,
     tasks: Vec<TaskView>,
     images: Vec<ImagesView>,
     spectra: Vec<SpectrumView>,
@@ -83,6 +86,8 @@ pub fn html(page: &Page<'_>) -> Result<String> {
         n_doubtful: groups.iter().map(GroupView::n_doubtful).sum(),
         groups,
         remarks,
+        attacks: attacks(summary, records),
+        errors: errors(summary, records),
         tasks: by_task(summary),
         images: images(records),
         spectra: spectra(records),

@@ -112,9 +112,13 @@ fn row_view(row: &Row, remark: Option<usize>) -> RowView {
     }
 }
 
+/// Different notes of a row that are printed: beyond that they are one note with other numbers for every model.
+const MOST_NOTES: usize = 2;
+
 /// What there is to say about a row, each with the models that it is true of.
 fn sentences(row: &Row, records: &[Record]) -> Vec<String> {
     let mut said: BTreeMap<String, BTreeSet<u32>> = BTreeMap::new();
+    let mut noted: BTreeMap<String, BTreeSet<u32>> = BTreeMap::new();
     let mut unmet: BTreeMap<&str, Vec<(u32, &AssumptionCheck)>> = BTreeMap::new();
     let of_row = records.iter().filter(|record| {
         let cell = &record.cell;
@@ -129,7 +133,9 @@ fn sentences(row: &Row, records: &[Record]) -> Vec<String> {
             Outcome::Failed { why } => say(format!("Failed: {why}")),
             Outcome::AttackFailed { why } => say(format!("The attack did not take hold: {why}")),
             Outcome::Done(measured) => {
-                measured.notes.iter().for_each(|note| say(format!("Noted: {note}")));
+                for note in &measured.notes {
+                    noted.entry(format!("Noted: {note}")).or_default().insert(model);
+                }
                 for check in measured.assumptions.iter().filter(|check| !check.held) {
                     unmet.entry(&check.statement).or_default().push((model, check));
                 }
@@ -141,7 +147,15 @@ fn sentences(row: &Row, records: &[Record]) -> Vec<String> {
         let sentence = format!("Assumption not met: {statement} ({})", measured(&checks));
         said.insert(sentence, models);
     }
-    said.into_iter().map(|(text, models)| format!("{text} – {}.", named(&models))).collect()
+    let sentence =
+        |(text, models): (String, BTreeSet<u32>)| format!("{text} – {}.", named(&models));
+    let n_more = noted.len().saturating_sub(MOST_NOTES);
+    let mut sentences: Vec<String> = said.into_iter().map(sentence).collect();
+    sentences.extend(noted.into_iter().take(MOST_NOTES).map(sentence));
+    if n_more > 0 {
+        sentences.push(format!("The records hold {n_more} more notes like these."));
+    }
+    sentences
 }
 
 /// What was measured against what limit: "measured 0.25, limit 0.1", or "measured 0.2 to 0.3, …" of several models.

@@ -5,7 +5,7 @@ use kuva::prelude::{Layout, MarkerShape, Plot, ScatterPlot, TickFormat, VolcanoL
 use kuva::render::render::render_multiple;
 
 use super::format::human;
-use super::names::{LINE, Spot, set_apart};
+use super::names::{LINE, SIDE_BY_SIDE, Spot, set_apart};
 use super::svg::{from_kuva, plain, theme};
 use crate::study::summary::Row;
 
@@ -48,7 +48,7 @@ const HEIGHT: f64 = 340.0;
 const DATA_WIDTH: f64 = 430.0;
 const DATA_HEIGHT: f64 = 275.0;
 
-/// The axis goes this factor beyond the cheapest and the dearest point, so that names have room.
+/// The axis begins this factor below the cheapest point.
 const ROOM: f64 = 10.0;
 
 /// The upper end of the axis of shares: room for a marker and its name at 100%.
@@ -76,7 +76,7 @@ pub(super) fn panel(rows: &[&Row], label: &str) -> Option<String> {
         return None;
     }
     let low = points.iter().map(|p| p.x).fold(f64::INFINITY, f64::min) / ROOM;
-    let high = points.iter().map(|p| p.x).fold(0.0, f64::max) * ROOM;
+    let high = high_end(&points, low);
     let names = place(&mut points, (low, high));
 
     let mut plots: Vec<Plot> = ACCESS_STYLES.iter().filter_map(|s| series(&points, s)).collect();
@@ -106,6 +106,15 @@ pub(super) fn panel(rows: &[&Row], label: &str) -> Option<String> {
         .with_label_size(13)
         .with_body_size(12);
     Some(from_kuva(render_multiple(plots, layout), label))
+}
+
+/// The upper end of the axis of costs: as far beyond the dearest point as the longest name is wide.
+fn high_end(points: &[Point<'_>], low: f64) -> f64 {
+    let dearest = points.iter().map(|p| p.x).fold(low, f64::max);
+    let longest = points.iter().map(|p| p.row.mitigator.chars().count()).max().unwrap_or(0);
+    let room = longest as f64 * CHARACTER + (points.len() + 1) as f64 * SIDE_BY_SIDE;
+    let share = (1.0 - room / DATA_WIDTH).max(0.2);
+    low * (dearest / low).powf(1.0 / share)
 }
 
 /// Moves points that would hide each other, and returns where names go, both on the axes; `range` is that of costs.

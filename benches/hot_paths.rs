@@ -1,0 +1,101 @@
+//! The paths on which a study spends its time. Run with `cargo bench`; compare figures of one run only.
+use absolve::access::{LabSeeds, Suspect};
+use absolve::data::{Batch, Labeled, Target};
+use absolve::fourier::{FourierSum, HeavySearch, Term, walsh_hadamard};
+use absolve::ledger::{Budget, Ledger};
+use absolve::net::{Activation, Lesson, Net, Precision, Recipe, fit};
+use absolve::registry::{Params, mitigator_named};
+use absolve::rng::{Seed, sign};
+use absolve::study::{Model, Spec, Task};
+use divan::counter::ItemsCount;
+use divan::{Bencher, black_box};
+
+fn main() {
+    divan::main();
+}
+
+fn net(widths: &[usize], precision: Precision) -> Net {
+    Net::random(widths, Activation::Relu, precision, &mut Seed::new(1).stream("net"))
+        .expect("a net")
+}
+
+fn signs(n: usize, width: usize) -> Batch {
+    let mut rng = Seed::new(2).stream("xs");
+    Batch::from_shape_simple_fn((n, width), || sign(&mut rng))
+}
+
+/// Forward passes of 100-256-128-1, rows a call.
+#[divan::bench(args = [1, 256, 1024, 65536], sample_count = 20)]
+fn forward(bencher: Bencher<'_, '_>, rows: usize) {
+    let net = net(&[100, 256, 128, 1], Precision::F32);
+    let xs = signs(rows, 100);
+    let ledger = Ledger::new(Budget::UNLIMITED);
+    bencher.counter(ItemsCount::new(rows)).bench_local(|| black_box(net.forward(&xs, &ledger)));
+}
+
+/// One epoch of 4,096 rows in batches, nets of 20-64-32-1.
+#[divan::bench(args = [32, 128], sample_count = 10)]
+fn training_epoch(bencher: Bencher<'_, '_>, batch: usize) {
+    let start = net(&[20, 64, 32, 1], Precision::F32);
+    let xs = signs(4096, 20);
+    let ys = signs(4096, 1);
+    let data = Labeled { xs, ys };
+    let recipe = Recipe { batch, epochs: 1, ..Recipe::default() };
+    let ledger = Ledger::new(Budget::UNLIMITED);
+    bencher.counter(ItemsCount::new(4096_usize)).bench_local(|| {
+        let lesson =
+            Lesson { data: &data, target: Target::Sign, recipe: &recipe, seed: Seed::new(3) };
+        black_box(fit(&start, lesson, &ledger, &mut |_| {}))
+    });
+}
+
+/// Answers of the two ray mitigators on the affine task of the default study, at their defaults.
+#[divan::bench(args = ["affine-ray", "affine-exact-ray"], sample_count = 10)]
+fn ray_answers(bencher: Bencher<'_, '_>, method: &str) {
+    let task = affine_task();
+    let model = Model::untrained(&task, 1).expect("a model");
+    let xs = model.test().expect("test inputs").xs;
+    let suspect = Suspect::publish(model.net.clone(), Budget::UNLIMITED);
+    let entry = mitigator_named(method).expect("a mitigator");
+    let built = (entry.build)(&Params::new()).expect("defaults");
+    let seeds = LabSeeds { samples: Seed::new(1), method: Seed::new(2) };
+    let mut lab = suspect.lab(&*model.population, &task.recipe, seeds);
+    let repaired = built.method.mitigate(&suspect, &mut lab).expect("a repaired model");
+    bencher
+        .counter(ItemsCount::new(xs.nrows()))
+        .bench_local(|| black_box(repaired.oracle.query(&xs)));
+}
+
+fn affine_task() -> Task {
+    let spec = Spec::default_study().expect("the default study");
+    let task = spec.tasks.into_iter().find(|task| task.task.name == "affine");
+    Task { train: 10, ..task.expect("an affine task").task }
+}
+
+/// The tree search for a majority of three parities, estimates and all, on an oracle that costs next to nothing.
+#[divan::bench(args = [16, 32], sample_count = 3)]
+fn heavy_tree(bencher: Bencher<'_, '_>, n: usize) {
+    let term = |support: Vec<usize>, value| Term { support, value };
+    let truth = FourierSum::new(vec![
+        term(vec![0, 3], 0.5),
+        term(vec![1, 4], 0.5),
+        term(vec![2], 0.5),
+        term(vec![0, 1, 2, 3, 4], -0.5),
+    ]);
+    let search = HeavySearch { n, tau: 0.5, bound: 1.0, failure: 1e-3 };
+    bencher.counter(ItemsCount::new(search.queries())).bench_local(|| {
+        search.run(&mut |xs| Ok(truth.at_all(xs)), &mut Seed::new(1).stream("search"))
+    });
+}
+
+/// The fast transform of a table of 2^n values.
+#[divan::bench(args = [12, 16, 20], sample_count = 20)]
+fn transform(bencher: Bencher<'_, '_>, n: u32) {
+    let table: Vec<f64> = (0..1_usize << n).map(|i| (i % 7) as f64).collect();
+    bencher.counter(ItemsCount::new(table.len())).with_inputs(|| table.clone()).bench_local_values(
+        |mut values| {
+            walsh_hadamard(&mut values);
+            values
+        },
+    );
+}
