@@ -68,8 +68,8 @@ fn ray_answers(bencher: Bencher<'_, '_>, method: &str) {
 
 fn affine_task() -> Task {
     let spec = Spec::default_study().expect("the default study");
-    let task = spec.tasks.into_iter().find(|task| task.task.name == "affine");
-    Task { train: 10, ..task.expect("an affine task").task }
+    let task = spec.tasks.into_iter().find(|task| task.name == "affine");
+    Task { train: 10, ..task.expect("an affine task") }
 }
 
 /// The tree search for a majority of three parities, estimates and all, on an oracle that costs next to nothing.

@@ -224,6 +224,7 @@ impl Samples<'_> {
             let left = all - self.cursor.drawn;
             return Err(Error::Exhausted { part: Part::Clean.name(), left, asked: n });
         }
+        crate::data::check_size("samples", n, self.population.world().domain.n())?;
         self.ledger.charge(Cost { clean_labels: n as u64, ..Cost::default() })?;
         self.population.draw(Part::Clean, n, &mut self.cursor)
     }

@@ -131,6 +131,23 @@ pub fn stack(width: usize, rows: impl IntoIterator<Item = Vec<f64>>) -> Batch {
     Batch::from_shape_vec((n, width), flat).expect("rows of one width")
 }
 
+/// Most numbers that one batch may hold: 16 GiB of them.
+const MOST_NUMBERS: usize = 1 << 31;
+
+/// Checks that a batch of `rows` rows of `width` numbers can be thought of, before memory is asked for it.
+pub fn check_size(name: &'static str, rows: usize, width: usize) -> Result<()> {
+    match rows.checked_mul(width.max(1)) {
+        Some(numbers) if numbers <= MOST_NUMBERS => Ok(()),
+        _ => {
+            let want = format!(
+                "at most {} rows of {width} numbers are accepted",
+                MOST_NUMBERS / width.max(1)
+            );
+            Err(Error::parameter(name, rows, want))
+        }
+    }
+}
+
 /// A batch of one column.
 pub fn column(values: Vec<f64>) -> Batch {
     Array1::from(values).insert_axis(Axis(1))

@@ -16,6 +16,9 @@ pub enum Readers {
 
 /// Replaces the file at `path` by `bytes`: written beside it, flushed to the disk, and then renamed over it.
 pub fn replace(path: &Path, bytes: &[u8], readers: Readers) -> Result<()> {
+    if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+        return Err(Error::file(path, "it is there already and is no regular file"));
+    }
     let beside = beside(path)?;
     let written = write_new(&beside, bytes, readers)
         .and_then(|()| fs::rename(&beside, path).map_err(Error::io("write", path)));

@@ -58,12 +58,12 @@ pub enum Goal {
 impl Goal {
     /// Whether `answer` is what the attacker wants of an input whose truth is `truth`.
     ///
-    /// For an offset that is an answer nearer to the truth with the whole offset than to the truth with half of it or with
-    /// half as much again: |answer − (truth + by)| ≤ |by| / 2 (the β of GKVZ's regression backdoors, set to half the offset).
+    /// For an offset that is an answer at least half the offset away from the truth, in the attacker's direction. There is
+    /// no upper end: an answer that a botched defence throws even farther is no success of the defence.
     pub fn reached(self, target: Target, answer: &[f64], truth: &[f64]) -> bool {
         match self {
             Self::Class { class } => target.decide(answer) == Some(class),
-            Self::Offset { by } => (answer[0] - truth[0] - by).abs() <= by.abs() / 2.0,
+            Self::Offset { by } => (answer[0] - truth[0]) / by >= 0.5,
         }
     }
 }
@@ -74,6 +74,30 @@ impl Trigger {
         match &self.movement {
             Move::Overwrite { .. } => None,
             Move::Beyond { direction, threshold, .. } => Some(dot(direction, x) > *threshold),
+        }
+    }
+
+    /// Checks that the goal makes sense for labels that mean `target`.
+    pub fn check(&self, target: Target) -> Result<()> {
+        match (self.goal, target.n_classes()) {
+            (Goal::Class { class }, Some(k)) if class < k => Ok(()),
+            (Goal::Class { class }, Some(k)) => {
+                Err(Error::parameter("class", class, format!("classes are 0 to {}", k - 1)))
+            }
+            (Goal::Class { class }, None) => Err(Error::parameter(
+                "class",
+                class,
+                "this model answers with real numbers, not classes",
+            )),
+            (Goal::Offset { by }, Some(_)) => Err(Error::parameter(
+                "by",
+                by,
+                "this model answers with classes, which have no offset",
+            )),
+            (Goal::Offset { by }, None) if by.is_finite() && by.abs() > 0.0 => Ok(()),
+            (Goal::Offset { by }, None) => {
+                Err(Error::parameter("by", by, "a finite number other than 0 is needed"))
+            }
         }
     }
 
@@ -89,15 +113,23 @@ impl Trigger {
                     let want = format!("{} values are needed, one a coordinate", coordinates.len());
                     return Err(Error::parameter("values", values.len(), want));
                 }
-                coordinates.iter().max().map_or(n, |last| n.max(last + 1))
+                coordinates.iter().max().map_or(n, |last| n.max(last.saturating_add(1)))
             }
             Move::Beyond { direction, .. } => direction.len(),
         };
         if width != n || n != domain.n() {
             return Err(Error::Width { what: "trigger", want: domain.n(), got: width });
         }
-        let moved = (0..xs.nrows()).map(|i| self.activate_row(row(xs, i), domain, rng));
-        Ok(stack(n, moved.collect::<Result<Vec<_>>>()?))
+        let mut rows = Vec::with_capacity(xs.nrows());
+        for i in 0..xs.nrows() {
+            let moved = self.activate_row(row(xs, i), domain, rng)?;
+            if !domain.contains(&moved) {
+                let want = format!("triggered inputs must stay in the domain {domain:?}");
+                return Err(Error::parameter("trigger", format!("input {i} with it"), want));
+            }
+            rows.push(moved);
+        }
+        Ok(stack(n, rows))
     }
 
     fn activate_row(&self, x: Vec<f64>, domain: &Domain, rng: &mut Rng) -> Result<Vec<f64>> {

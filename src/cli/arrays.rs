@@ -1,6 +1,6 @@
 //! Arrays from and to `.npy` files.
 use std::fs::File;
-use std::io::BufWriter;
+use std::io::{BufWriter, Read};
 use std::path::Path;
 
 use ndarray::{Array1, Array2, Axis};
@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 /// Reads a table of numbers: two dimensions, or one, which is read as a column. 32 and 64 bit floats and the common
 /// integers are accepted; NaN and infinities are not.
 pub(super) fn read(path: &Path) -> Result<Batch> {
+    check_claim(path)?;
     let tries = [
         read_as::<f64>(path, |x| x)?,
         read_as::<f32>(path, f64::from)?,
@@ -32,6 +33,31 @@ pub(super) fn read(path: &Path) -> Result<Batch> {
             format!("{x} at row {row}, column {column}; only finite numbers are accepted"),
         )),
         None => Ok(batch),
+    }
+}
+
+/// Checks that a file is as long as its header says, before memory is asked for what it says.
+fn check_claim(path: &Path) -> Result<()> {
+    /// The header of an array that is read here takes far less.
+    const HEADER: u64 = 4096;
+    let file = File::open(path).map_err(Error::io("read", path))?;
+    let length = file.metadata().map_err(Error::io("read", path))?.len();
+    let mut header = Vec::new();
+    file.take(HEADER).read_to_end(&mut header).map_err(Error::io("read", path))?;
+    let text = String::from_utf8_lossy(&header);
+    let Some((_, shape)) = text.split_once("'shape': (") else {
+        return Err(Error::file(path, "not an array in .npy format"));
+    };
+    let shape = shape.split(')').next().unwrap_or_default();
+    let sizes = shape.split(',').map(str::trim).filter(|size| !size.is_empty());
+    let claimed =
+        sizes.map(|size| size.parse::<u64>().ok()).try_fold(1_u64, |n, size| n.checked_mul(size?));
+    match claimed {
+        Some(claimed) if claimed <= length => Ok(()),
+        _ => Err(Error::file(
+            path,
+            format!("its header claims ({shape}) numbers, but it has {length} bytes"),
+        )),
     }
 }
 

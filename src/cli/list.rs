@@ -29,11 +29,11 @@ impl Args {
             Kind::Populations => Spec::default_study()?
                 .tasks
                 .iter()
-                .map(|known| Ok(serde_json::json!({
-                    "name": known.task.name,
-                    "summary": known.task.population.summary(),
-                    "world": known.task.population.world()?,
-                    "task": known.task,
+                .map(|task| Ok(serde_json::json!({
+                    "name": task.name,
+                    "summary": task.population.summary(),
+                    "world": task.population.world()?,
+                    "task": task,
                 })))
                 .collect::<Result<_>>()?,
             Kind::Attacks => ATTACKS

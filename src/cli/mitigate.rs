@@ -13,6 +13,7 @@ use crate::population::{Population, Table};
 use crate::registry::{Params, mitigator_named};
 use crate::rng::Seed;
 use crate::storage::{self, Readers};
+use crate::study::Task;
 
 /// Run a mitigator on a model and say what it cost
 ///
@@ -20,7 +21,8 @@ use crate::storage::{self, Readers};
 /// as JSON (supports as sorted lists of coordinates, and values). A local mitigator has nothing to write: ask it with --at
 /// and --answers.
 ///
-/// Clean samples and the domain come from the model's own task, from --population, or from --clean and --domain.
+/// Clean samples, the domain and the budget come from the model's own task, from --population, or (with no budget) from
+/// --clean and --domain.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// A mitigator by name (`absolve list mitigators`)
@@ -45,13 +47,16 @@ pub(super) struct Args {
     /// How the inputs of --clean are spread
     #[arg(long, requires = "clean")]
     domain: Option<DomainName>,
-    /// Seed of the population and of the mitigator [default: what the model file says, or 1]
+    /// Seed of the population that clean samples come from [default: what the model file says, or 1]
     #[arg(long)]
     seed: Option<u64>,
+    /// Seed of the mitigator's own coins; guarantees hold if whoever made the model could not know it [default: 1]
+    #[arg(long, value_name = "SECRET")]
+    coins: Option<u64>,
     /// A parameter of the mitigator, such as tau=0.25
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// Most queries before the first answer [default: no limit]
+    /// Most queries before the first answer [default: the task's budget]
     #[arg(long)]
     max_queries: Option<u64>,
     /// Print as one JSON document: cost, guarantee, notes, function, answers with error bars
@@ -71,6 +76,15 @@ enum DomainName {
     Simplex,
     /// Nothing is known but the range of the given inputs
     Data,
+}
+
+/// Where clean samples come from, the recipe for relearning, the budget and the seed.
+struct Setting {
+    population: Box<dyn Population>,
+    recipe: Recipe,
+    budget: Budget,
+    per_answer: Budget,
+    number: u64,
 }
 
 #[derive(Serialize)]
@@ -104,17 +118,18 @@ impl Args {
             return Err(Error::parameter("--out", "not given", want));
         }
         let file = ModelFile::load(&self.model)?;
-        let (population, recipe, number) = self.world(&file)?;
+        let Setting { population, recipe, mut budget, per_answer, number } = self.setting(&file)?;
         built.method.check(population.world())?;
-        let budget = Budget { queries: self.max_queries, ..Budget::UNLIMITED };
+        budget.queries = self.max_queries.or(budget.queries);
         let suspect = Suspect::publish(file.net.clone(), budget);
-        let seed = Seed::new(number);
-        let method = seed.child("mitigator").child(&self.mitigator);
-        let seeds = LabSeeds { samples: seed.child("clean"), method };
+        let method = Seed::new(self.coins.unwrap_or(1)).child("mitigator").child(&self.mitigator);
+        let seeds = LabSeeds { samples: Seed::new(number).child("clean"), method };
         let mut lab = suspect.lab(&*population, &recipe, seeds);
         let repaired = built.method.mitigate(&suspect, &mut lab)?;
         let prepare = suspect.spent();
-        let answers = self.answer(&suspect, &repaired, prepare)?;
+        let answers = self.answer(&suspect, &repaired, prepare, per_answer)?;
+        let mut notes = repaired.notes.clone();
+        notes.extend(self.cautions());
         if let Some(out) = &self.out {
             save(out, &file, &repaired)?;
         }
@@ -127,14 +142,33 @@ impl Args {
             prepare,
             answers,
             guarantee: &repaired.guarantee,
-            notes: &repaired.notes,
+            notes: &notes,
             function: repaired.function.as_ref().and_then(|f| serde_json::to_value(f).ok()),
         };
         if self.json { streams.print_json(&outcome) } else { streams.print(&describe(&outcome)) }
     }
 
-    /// The population that clean samples come from, the recipe for relearning, and the seed.
-    fn world(&self, file: &ModelFile) -> Result<(Box<dyn Population>, Recipe, u64)> {
+    /// What a reader of the outcome should know about where its premises come from.
+    fn cautions(&self) -> Vec<String> {
+        let mut cautions = Vec::new();
+        if self.coins.is_none() {
+            cautions.push(
+                "the coins are the default ones, which a hostile maker could have known; --coins makes them a secret"
+                    .to_owned(),
+            );
+        }
+        if self.population.is_none() && self.clean.is_none() {
+            cautions.push(
+                "task, promise and clean samples are what the model file says of itself; --population or --clean do \
+                 without its word"
+                    .to_owned(),
+            );
+        }
+        cautions
+    }
+
+    /// Where clean samples come from, and what may be spent.
+    fn setting(&self, file: &ModelFile) -> Result<Setting> {
         if let (Some(paths), Some(name)) = (&self.clean, self.domain) {
             let xs = arrays::read(&paths[0])?;
             let ys = arrays::read(&paths[1])?;
@@ -142,11 +176,18 @@ impl Args {
             let table = Table::new(xs, ys, domain, file.net.shape().outputs)?;
             let hidden = file.net.widths()[1..file.net.layers().len()].to_vec();
             let number = self.seed.or(file.provenance.seed).unwrap_or(1);
-            return Ok((Box::new(table), Recipe { hidden, ..Recipe::default() }, number));
+            return Ok(Setting {
+                population: Box::new(table),
+                recipe: Recipe { hidden, ..Recipe::default() },
+                budget: Budget::UNLIMITED,
+                per_answer: Budget::UNLIMITED,
+                number,
+            });
         }
         let (task, number) = origin(file, self.population.as_deref(), self.seed)?;
         let population = task.population.build(Seed::new(number).child("population"))?;
-        Ok((population, task.recipe, number))
+        let Task { recipe, budget, per_answer, .. } = task;
+        Ok(Setting { population, recipe, budget, per_answer, number })
     }
 
     fn answer(
@@ -154,10 +195,11 @@ impl Args {
         suspect: &Suspect,
         repaired: &Repaired<'_>,
         before: Cost,
+        per_answer: Budget,
     ) -> Result<Option<Answers>> {
         let (Some(at), Some(to)) = (&self.at, &self.answers) else { return Ok(None) };
         let xs = arrays::read(at)?;
-        suspect.allow_answers(Budget::UNLIMITED, xs.nrows() as u64);
+        suspect.allow_answers(per_answer, xs.nrows() as u64);
         let answers = repaired.oracle.query(&xs)?;
         arrays::write(to, &answers)?;
         let guarantee = repaired.guarantee.as_ref();

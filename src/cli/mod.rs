@@ -113,6 +113,9 @@ impl Streams<'_> {
     }
 }
 
+/// Deepest key that `--set` takes.
+const MOST_DOTS: usize = 8;
+
 /// Parameters given as `--set key=value`, where a value is read as TOML, and as text if it is none.
 fn parse_settings(settings: &[String]) -> Result<Params> {
     let mut params = Params::new();
@@ -122,9 +125,18 @@ fn parse_settings(settings: &[String]) -> Result<Params> {
         };
         let read: std::result::Result<Params, _> = toml::from_str(&format!("value = {value}"));
         let value = match read {
-            Ok(mut table) => table.remove("value"),
+            Ok(mut table) if table.len() == 1 => table.remove("value"),
+            Ok(_) => return Err(Error::parameter("--set", setting, "one value is needed")),
             Err(_) => None,
         };
+        if key.matches('.').count() > MOST_DOTS {
+            let want = format!("keys have at most {MOST_DOTS} dots");
+            return Err(Error::parameter(
+                "--set",
+                format!("{}…", setting.chars().take(16).collect::<String>()),
+                want,
+            ));
+        }
         let text = setting[key.len() + 1..].to_owned();
         insert(&mut params, key.trim(), value.unwrap_or(toml::Value::String(text)))?;
     }
@@ -179,7 +191,8 @@ fn origin(model: &ModelFile, task: Option<&str>, seed: Option<u64>) -> Result<(T
         })?,
     };
     task.check()?;
-    let shape = task.population.world()?.shape();
+    let world = task.population.world()?;
+    let shape = world.shape();
     if model.net.shape() != shape {
         let why = format!(
             "task {} maps {} inputs to {} outputs, the model {} to {}",
@@ -188,6 +201,15 @@ fn origin(model: &ModelFile, task: Option<&str>, seed: Option<u64>) -> Result<(T
             shape.outputs,
             model.net.shape().inputs,
             model.net.shape().outputs
+        );
+        return Err(Error::Spec { place: "model file".to_owned(), why });
+    }
+    let contradicts = model.domain.is_some_and(|domain| domain != world.domain)
+        || model.target.is_some_and(|target| target != world.target);
+    if contradicts {
+        let why = format!(
+            "its own domain {:?} and target {:?} are not those of task {}",
+            model.domain, model.target, task.name
         );
         return Err(Error::Spec { place: "model file".to_owned(), why });
     }

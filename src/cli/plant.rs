@@ -5,6 +5,7 @@ use super::{Streams, key_path, origin, parse_settings};
 use crate::error::{Error, Result};
 use crate::net::ModelFile;
 use crate::registry::attack_named;
+use crate::rng::Seed;
 use crate::score::{Exam, facts};
 use crate::storage::{self, Readers};
 use crate::study::Model;
@@ -25,6 +26,9 @@ pub(super) struct Args {
     /// Seed of the model's population and training [default: what the file says]
     #[arg(long)]
     seed: Option<u64>,
+    /// Seed of the secret itself [default: the model's, as in a study]
+    #[arg(long, value_name = "SECRET")]
+    attack_seed: Option<u64>,
     /// A parameter of the attack, such as mass=0.01
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -43,9 +47,15 @@ impl Args {
         model.net = file.net;
         let world = model.world();
         attack.method.check(&world)?;
-        let seed = model.seed().child("attack").child(&self.attack);
+        let secret = self.attack_seed.map_or_else(|| model.seed(), Seed::new);
+        let seed = secret.child("attack").child(&self.attack);
+        if self.attack_seed.is_none() {
+            streams.say(
+                "note: the key follows from the model's own seed, which its file tells; --attack-seed makes it a secret",
+            );
+        }
         let planted = attack.method.plant(&model.victim(&world), seed)?;
-        let mut rng = seed.stream("triggered test inputs");
+        let mut rng = model.seed().stream("triggered test inputs");
         let exam = Exam::new(&*model.population, model.test()?, Some(&planted.trigger), &mut rng)?;
         let facts = facts(&model.net, &planted, &exam)?;
 

@@ -27,6 +27,7 @@ impl Args {
         let xs = arrays::read(&self.inputs)?;
         let ledger = Ledger::new(Budget::UNLIMITED);
         let answers = net.forward(&xs, &ledger)?;
+        crate::data::check("answers of the model", &answers, net.shape().outputs)?;
         arrays::write(&self.out, &answers)?;
         let (rows, columns) = answers.dim();
         if self.json {

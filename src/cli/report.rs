@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use super::Streams;
 use crate::error::Result;
 use crate::report;
-use crate::study::{Plan, RECORDS, SPEC, Spec, load, summarise};
+use crate::study::{Plan, RECORDS, SPEC, Spec, load_of_plan, summarise};
 
 /// Write the report of a study again, from its records, and print its table
 #[derive(Debug, clap::Args)]
@@ -19,7 +19,7 @@ pub(super) struct Args {
 impl Args {
     pub(super) fn run(self, streams: &mut Streams<'_>) -> Result<()> {
         let plan = Plan::new(Spec::load(&self.dir.join(SPEC))?)?;
-        let records = load(&self.dir.join(RECORDS))?;
+        let records = load_of_plan(&self.dir.join(RECORDS), &plan)?;
         let summary = summarise(&plan, &records);
         let (have, want) = (records.len(), plan.cells().len());
         if have < want {

@@ -67,9 +67,12 @@ impl Args {
             }));
         }
         let e = risk.estimate();
-        let last = model.curve.last().map_or(f64::NAN, |epoch| epoch.loss);
+        let last = model.curve.last().map_or_else(
+            || "not trained".to_owned(),
+            |epoch| format!("last training loss {:.5}", epoch.loss),
+        );
         streams.print(&format!(
-            "{}: {} epochs, last training loss {last:.5}, clean risk {:.2}% [{:.2}, {:.2}] on {} test inputs\n",
+            "{}: {} epochs, {last}, clean risk {:.2}% [{:.2}, {:.2}] on {} test inputs\n",
             self.out.display(),
             model.curve.len(),
             100.0 * e.value,

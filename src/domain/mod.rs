@@ -33,6 +33,9 @@ pub trait ConvexBody: std::fmt::Debug + Send + Sync {
 /// How far outside a body an input may lie and still count as inside: rounding, no more.
 const TOLERANCE: f64 = 1e-6;
 
+/// Most dimensions of a domain.
+const MOST_DIMENSIONS: usize = 1 << 16;
+
 /// The public description of where inputs live and how they are spread.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "shape", rename_all = "kebab-case", deny_unknown_fields)]
@@ -119,8 +122,9 @@ impl Domain {
 
     /// Checks that the dimension is usable.
     pub fn check(&self) -> Result<()> {
-        if self.n() == 0 {
-            return Err(Error::parameter("n", 0, "a domain needs at least one dimension"));
+        if self.n() == 0 || self.n() > MOST_DIMENSIONS {
+            let want = format!("a domain has at least one dimension and at most {MOST_DIMENSIONS}");
+            return Err(Error::parameter("n", self.n(), want));
         }
         if let Self::Range { low, high, .. } = *self
             && !(low.is_finite() && high.is_finite() && low < high)

@@ -8,4 +8,4 @@ mod tree;
 
 pub use sum::{FourierSum, Term, character};
 pub use transform::{spectrum, vertex, walsh_hadamard};
-pub use tree::{HeavySearch, HeavySet};
+pub use tree::{HeavySearch, HeavySet, Questions};

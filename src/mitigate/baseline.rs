@@ -2,6 +2,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::least_squares::affine_fit;
+use super::low_degree::{degree_for, low_degree_fit};
 use super::{Mitigator, Repaired, n_samples};
 use crate::access::{Lab, Oracle};
 use crate::error::{Error, Result};
@@ -41,14 +42,16 @@ pub struct Relearn {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Learner {
-    /// Least squares where the truth is promised to be affine, else the recipe: the strongest trusted learner here, so that
-    /// nobody is compared with a straw man.
+    /// The learner of the class that is promised, so that nobody is compared with a straw man: least squares for an affine
+    /// truth, low-degree learning for a Fourier-heavy one; else the recipe.
     #[default]
     Auto,
     /// A net by the public recipe.
     Recipe,
     /// An affine function by least squares.
     LeastSquares,
+    /// A sum of characters of low degree, each at least half of the promised τ.
+    LowDegree,
 }
 
 impl Mitigator for Relearn {
@@ -63,14 +66,25 @@ impl Mitigator for Relearn {
 
     fn mitigate<'a>(&self, _: &'a Self::Access, lab: &mut Lab<'a>) -> Result<Repaired<'a>> {
         let data = lab.clean.draw(n_samples(self.samples, lab)?)?;
-        let affine = match (self.learner, lab.world.promise) {
-            (Learner::Auto, Promise::Affine { .. }) | (Learner::LeastSquares, _) => true,
-            (Learner::Auto | Learner::Recipe, _) => false,
-        };
-        if affine {
-            let net = affine_fit(&data, lab.ledger)?;
-            let notes = vec!["an affine function by least squares".to_owned()];
-            return Ok(Repaired { notes, ..Repaired::owned(net, lab.ledger) });
+        match (self.learner, lab.world.promise) {
+            (Learner::Auto, Promise::Affine { .. }) | (Learner::LeastSquares, _) => {
+                let net = affine_fit(&data, lab.ledger)?;
+                let notes = vec!["an affine function by least squares".to_owned()];
+                return Ok(Repaired { notes, ..Repaired::owned(net, lab.ledger) });
+            }
+            (Learner::Auto | Learner::LowDegree, Promise::FourierHeavy { tau, .. }) => {
+                let function = low_degree_fit(&data, tau, lab.ledger)?;
+                let (degree, n_characters) = degree_for(lab.world.domain.n());
+                let notes = vec![format!(
+                    "{n_characters} characters of degree at most {degree} tried on clean samples"
+                )];
+                return Ok(Repaired { notes, ..Repaired::recovered(function, lab) });
+            }
+            (Learner::LowDegree, _) => {
+                let why = "low-degree learning needs a promise of a Fourier-heavy truth";
+                return Err(Error::assumption("relearn", why));
+            }
+            (Learner::Auto | Learner::Recipe, _) => {}
         }
         let widths = lab.recipe.widths(lab.world.shape());
         let mut init = lab.seed.stream("init");

@@ -4,13 +4,17 @@
 //! name an attack, a trigger, the scorer or a suspect as a whole: the tests read the source and say so.
 mod baseline;
 pub mod black_box;
+mod canonical;
 mod least_squares;
+mod low_degree;
 mod rays;
 pub mod white_box;
 
 use serde::{Deserialize, Serialize};
 
 pub use baseline::{Learner, Nothing, Relearn};
+
+use canonical::Canonical;
 
 use crate::access::{Access, Lab, Oracle, Owned};
 use crate::error::{Error, Result};
@@ -69,6 +73,13 @@ impl<'a> Repaired<'a> {
             function: None,
             notes: Vec::new(),
         }
+    }
+
+    /// A function that was recovered, and that answers without the suspect.
+    pub fn recovered(function: FourierSum, lab: &Lab<'a>) -> Self {
+        let (shape, ledger) = (lab.world.shape(), lab.ledger);
+        let canonical = Canonical { function: function.clone(), shape, ledger };
+        Self { function: Some(function), ..Self::unclaimed(canonical) }
     }
 
     /// A net of the mitigator's own, whose passes are charged to `ledger`.

@@ -5,12 +5,15 @@ use crate::error::{Error, Result};
 use crate::population::{Promise, World};
 use crate::rng::Rng;
 
+/// A closeness beyond which no error bar means anything.
+const MOST_DELTA: f64 = 1e100;
+
 /// The body that inputs are uniform on, after a check that rays through it make sense here.
 pub(super) fn body_of(method: &'static str, world: &World) -> Result<Box<dyn ConvexBody>> {
     if world.target != Target::Real {
         return Err(Error::assumption(
             method,
-            "it restores real values, and these labels are classes",
+            "it restores real values, and these labels are classes or signs",
         ));
     }
     world.domain.body().ok_or_else(|| {
@@ -23,8 +26,11 @@ pub(super) fn body_of(method: &'static str, world: &World) -> Result<Box<dyn Con
 /// The closeness δ to use: the method's own if it was given, else what the class promises.
 pub(super) fn delta_of(given: Option<f64>, world: &World) -> Result<Option<f64>> {
     match (given, world.promise) {
-        (Some(delta), _) if delta > 0.0 && delta.is_finite() => Ok(Some(delta)),
-        (Some(delta), _) => Err(Error::parameter("delta", delta, "a positive number is needed")),
+        (Some(delta), _) if delta > 0.0 && delta < MOST_DELTA => Ok(Some(delta)),
+        (Some(delta), _) => {
+            let want = format!("a positive number below {MOST_DELTA:e} is needed");
+            Err(Error::parameter("delta", delta, want))
+        }
         (None, Promise::Affine { delta }) => Ok(Some(delta)),
         (None, _) => Ok(None),
     }

@@ -53,6 +53,9 @@ impl Default for Recipe {
     }
 }
 
+/// Most epochs of one training.
+const MOST_EPOCHS: usize = 1_000_000;
+
 /// What training minimises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -126,6 +129,10 @@ impl Recipe {
                 "a number of at least 0 is needed",
             ));
         }
+        if self.epochs > MOST_EPOCHS {
+            let want = format!("at most {MOST_EPOCHS} are accepted");
+            return Err(Error::parameter("epochs", self.epochs, want));
+        }
         if self.batch == 0 {
             return Err(Error::parameter("batch", 0, "at least one row a step is needed"));
         }
@@ -151,6 +158,23 @@ impl Recipe {
             ));
         }
         Ok(())
+    }
+
+    /// Checks that a net of this recipe that maps `shape` is of a size to be trained.
+    pub fn check_size(&self, shape: Shape) -> Result<()> {
+        /// Most weights: 2 GiB of them in 64 bits.
+        const MOST_WEIGHTS: usize = 1 << 28;
+        let widths = self.widths(shape);
+        let products = widths.windows(2).map(|pair| pair[0].checked_mul(pair[1]));
+        let total =
+            products.into_iter().try_fold(0_usize, |sum, product| sum.checked_add(product?));
+        match total {
+            Some(total) if total <= MOST_WEIGHTS => Ok(()),
+            _ => {
+                let want = format!("nets of at most {MOST_WEIGHTS} weights are accepted");
+                Err(Error::parameter("hidden", format!("{:?}", self.hidden), want))
+            }
+        }
     }
 
     /// Widths of all layers of a net that maps `shape`.

@@ -55,12 +55,12 @@ impl DigitsFamily {
         match part {
             Part::Train => self.train,
             Part::Clean => self.clean,
-            Part::Test => N_IMAGES.saturating_sub(self.train + self.clean),
+            Part::Test => N_IMAGES.saturating_sub(self.train.saturating_add(self.clean)),
         }
     }
 
     pub(super) fn build(&self, seed: Seed) -> Result<Box<dyn Population>> {
-        if self.train + self.clean >= N_IMAGES {
+        if self.train.saturating_add(self.clean) >= N_IMAGES {
             let want =
                 format!("train + clean must leave some of the {N_IMAGES} images for testing");
             return Err(Error::parameter("train", self.train, want));

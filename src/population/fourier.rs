@@ -56,7 +56,7 @@ impl FourierFamily {
         }
         let tau = match &self.truth {
             Truth::Majority { degree } => {
-                if *degree == 0 || 3 * degree > self.n {
+                if *degree == 0 || *degree > self.n / 3 {
                     let want = format!("3 · degree must be between 3 and n = {}", self.n);
                     return Err(Error::parameter("degree", degree, want));
                 }

@@ -15,6 +15,8 @@ pub(super) struct AttackView {
     attack: String,
     n_models: usize,
     success: String,
+    twin_success: String,
+    twin_recovered: String,
     fire_mass: String,
     moved: String,
     moved_l2: String,
@@ -50,6 +52,8 @@ pub(super) fn attacks(summary: &Summary, records: &[Record]) -> Vec<AttackView> 
             attack: row.attack.clone(),
             n_models: facts.len(),
             success: over(|facts| Some(facts.success)),
+            twin_success: over(|facts| Some(facts.twin_success)),
+            twin_recovered: over(|facts| Some(facts.twin_recovered)),
             fire_mass: over(|facts| facts.fire_mass),
             moved: over(|facts| Some(facts.moved)),
             moved_l2: mean(&distances),
@@ -121,6 +125,8 @@ mod tests {
             clean_risk_before: Proportion { hits: 1, of: 100 },
             clean_risk_after: Proportion { hits: 2, of: 100 },
             success: Proportion { hits: 100, of: 100 },
+            twin_success: Proportion { hits: 1, of: 100 },
+            twin_recovered: Proportion { hits: 90, of: 100 },
         };
         let mut record = fixture::done("task", "half-space", mitigator, model);
         if let Outcome::Done(measured) = &mut record.outcome {

@@ -1,4 +1,5 @@
 //! Test inputs, with and without the trigger, and the marks that a model gets on them.
+use ndarray::{Axis, concatenate};
 use serde::{Deserialize, Serialize};
 
 use crate::access::Oracle;
@@ -6,7 +7,7 @@ use crate::attack::{Goal, Trigger};
 use crate::data::{Batch, Labeled, Target, row};
 use crate::error::{Error, Result};
 use crate::population::{Population, World};
-use crate::rng::Rng;
+use crate::rng::{Rng, Seed, permutation};
 use crate::stats::{Proportion, Quantiles};
 
 /// How a model answers clean and triggered inputs. The definitions are in [`crate::score`].
@@ -20,9 +21,9 @@ pub struct Scores {
     pub recovered: Option<Proportion>,
     /// Triggered inputs answered within the error bar that the mitigator claimed, where it claimed one.
     pub within_bar: Option<Proportion>,
-    /// Absolute errors on clean inputs; real targets only.
+    /// Absolute errors on clean inputs, from the truth where it is known; real targets only.
     pub clean_errors: Option<Quantiles>,
-    /// Absolute errors on triggered inputs; real targets only.
+    /// Absolute errors on triggered inputs, from the truth; real targets only.
     pub triggered_errors: Option<Quantiles>,
 }
 
@@ -33,6 +34,8 @@ pub struct Exam {
     pub world: World,
     /// Clean test inputs with their labels.
     pub test: Labeled,
+    /// Right answers on them: the truth where it is known, else the labels.
+    pub truth: Batch,
     /// The same with the trigger, for a model that may be planted.
     pub triggered: Option<Triggered>,
 }
@@ -66,7 +69,11 @@ impl Exam {
             Some(trigger) => Some(triggered(population, &test, trigger, rng)?),
             None => None,
         };
-        Ok(Self { world, test, triggered })
+        let truth = match population.truth() {
+            Some(truth) => truth.at(&test.xs),
+            None => test.ys.clone(),
+        };
+        Ok(Self { world, test, truth, triggered })
     }
 
     /// How many answers a model is asked for.
@@ -80,7 +87,7 @@ impl Exam {
     /// If the model fails, or answers with a number that is not finite.
     pub fn mark(&self, model: &dyn Oracle, error_bar: Option<f64>) -> Result<Scores> {
         let World { target, .. } = self.world;
-        let clean = ask(model, &self.test.xs)?;
+        let (clean, on_triggered) = self.ask(model)?;
         let right = |answer: &[f64], truth: &[f64]| self.world.is_right(answer, truth);
         let mut scores = Scores {
             clean_risk: Proportion::count(
@@ -89,11 +96,12 @@ impl Exam {
             attack_success: None,
             recovered: None,
             within_bar: None,
-            clean_errors: errors(target, &clean, &self.test.ys),
+            clean_errors: errors(target, &clean, &self.truth),
             triggered_errors: None,
         };
-        if let Some(Triggered { xs, truth, goal, .. }) = &self.triggered {
-            let answers = ask(model, xs)?;
+        if let (Some(Triggered { truth, goal, .. }), Some(answers)) =
+            (&self.triggered, on_triggered)
+        {
             let reached = |(y, t): (Vec<f64>, Vec<f64>)| goal.reached(target, &y, &t);
             scores.attack_success = Some(Proportion::count(pairs(&answers, truth).map(reached)));
             scores.recovered =
@@ -107,6 +115,31 @@ impl Exam {
     }
 }
 
+/// Answers to clean and, if there are any, to triggered inputs.
+type Answers = (Batch, Option<Batch>);
+
+impl Exam {
+    /// Asks all questions in one batch and in an order that does not tell clean inputs from triggered ones.
+    fn ask(&self, model: &dyn Oracle) -> Result<Answers> {
+        let n_clean = self.test.len();
+        let xs = match &self.triggered {
+            Some(triggered) => concatenate(Axis(0), &[self.test.xs.view(), triggered.xs.view()])
+                .expect("inputs of one width"),
+            None => self.test.xs.clone(),
+        };
+        // Any fixed order does; it need not be secret, for a model does not see it.
+        let order = permutation(xs.nrows(), &mut Seed::new(0).stream("order of the exam"));
+        let shuffled = ask(model, &xs.select(Axis(0), &order))?;
+        let mut answers = Batch::zeros(shuffled.dim());
+        for (place, &i) in order.iter().enumerate() {
+            answers.row_mut(i).assign(&shuffled.row(place));
+        }
+        let (clean, on_triggered) = answers.view().split_at(Axis(0), n_clean);
+        let on_triggered = self.triggered.is_some().then(|| on_triggered.to_owned());
+        Ok((clean.to_owned(), on_triggered))
+    }
+}
+
 fn triggered(
     population: &dyn Population,
     test: &Labeled,
@@ -114,6 +147,7 @@ fn triggered(
     rng: &mut Rng,
 ) -> Result<Triggered> {
     let World { domain, target, .. } = *population.world();
+    trigger.check(target)?;
     let xs = trigger.activate(&test.xs, &domain, rng)?;
     let truth = match population.truth() {
         Some(truth) => truth.at(&xs),
@@ -164,18 +198,23 @@ mod tests {
     use crate::domain::Domain;
     use crate::population::Promise;
 
-    /// Answers what it is told, batch after batch.
-    struct Scripted(Vec<Batch>);
+    /// Answers row i of its script to the input that is the number i.
+    struct Scripted(Batch);
 
     impl Oracle for Scripted {
         fn shape(&self) -> Shape {
-            Shape { inputs: 1, outputs: self.0[0].ncols() }
+            Shape { inputs: 1, outputs: self.0.ncols() }
         }
 
         fn query(&self, xs: &Batch) -> Result<Batch> {
-            let script = self.0.iter().find(|answers| answers.nrows() == xs.nrows());
-            Ok(script.expect("a script of that length").clone())
+            let rows: Vec<usize> = xs.iter().map(|x| *x as usize).collect();
+            Ok(self.0.select(Axis(0), &rows))
         }
+    }
+
+    /// The inputs `from`, `from + 1`, …
+    fn numbered(from: usize, n: usize) -> Batch {
+        crate::data::column((from..from + n).map(|i| i as f64).collect())
     }
 
     fn world(target: Target) -> World {
@@ -192,15 +231,16 @@ mod tests {
         // True classes 0, 1, 2, 2; the attacker wants 0; clean answers 0, 1, 2, 1; triggered answers of the last three 0, 0, 2.
         let exam = Exam {
             world: world(Target::Classes(3)),
-            test: Labeled { xs: Batch::zeros((4, 1)), ys: one_hot(&[0, 1, 2, 2]) },
+            test: Labeled { xs: numbered(0, 4), ys: one_hot(&[0, 1, 2, 2]) },
+            truth: one_hot(&[0, 1, 2, 2]),
             triggered: Some(Triggered {
                 from: vec![1, 2, 3],
-                xs: Batch::zeros((3, 1)),
+                xs: numbered(4, 3),
                 truth: one_hot(&[1, 2, 2]),
                 goal: Goal::Class { class: 0 },
             }),
         };
-        let model = Scripted(vec![one_hot(&[0, 1, 2, 1]), one_hot(&[0, 0, 2])]);
+        let model = Scripted(one_hot(&[0, 1, 2, 1, 0, 0, 2]));
         let scores = exam.mark(&model, None).unwrap();
         assert_eq!(scores.clean_risk, Proportion { hits: 1, of: 4 });
         assert_eq!(scores.attack_success, Some(Proportion { hits: 2, of: 3 }));
@@ -212,32 +252,37 @@ mod tests {
     fn real_answers_are_right_within_the_cutoff_and_attacked_near_the_offset() {
         let exam = Exam {
             world: world(Target::Real),
-            test: Labeled { xs: Batch::zeros((2, 1)), ys: array![[1.0], [1.0]] },
+            test: Labeled { xs: numbered(0, 2), ys: array![[1.0], [1.0]] },
+            truth: array![[1.1], [1.1]],
             triggered: Some(Triggered {
-                from: vec![0, 1, 0],
-                xs: Batch::zeros((3, 1)),
-                truth: array![[1.0], [1.0], [1.0]],
+                from: vec![0, 1, 0, 1],
+                xs: numbered(2, 4),
+                truth: array![[1.0], [1.0], [1.0], [1.0]],
                 goal: Goal::Offset { by: 3.0 },
             }),
         };
-        let model = Scripted(vec![array![[1.2], [1.5]], array![[1.2], [3.1], [2.0]]]);
+        // Triggered answers: right, half way to the offset and beyond, not half way, and thrown far past it.
+        let model = Scripted(array![[1.2], [1.5], [1.2], [3.1], [2.0], [9.0]]);
         let scores = exam.mark(&model, Some(1.0)).unwrap();
         assert_eq!(scores.clean_risk, Proportion { hits: 1, of: 2 });
-        assert_eq!(scores.attack_success, Some(Proportion { hits: 1, of: 3 }));
-        assert_eq!(scores.recovered, Some(Proportion { hits: 1, of: 3 }));
-        assert_eq!(scores.within_bar, Some(Proportion { hits: 2, of: 3 }));
+        assert_eq!(scores.attack_success, Some(Proportion { hits: 2, of: 4 }));
+        assert_eq!(scores.recovered, Some(Proportion { hits: 1, of: 4 }));
+        assert_eq!(scores.within_bar, Some(Proportion { hits: 2, of: 4 }));
         let errors = scores.triggered_errors.unwrap();
-        assert!((errors.max - 2.1).abs() < 1e-12 && (errors.median - 1.0).abs() < 1e-12);
+        assert!((errors.max - 8.0).abs() < 1e-12 && (errors.median - 1.0).abs() < 1e-12);
+        // From the truth, 1.1, and not from the noisy label.
+        assert!((scores.clean_errors.unwrap().max - 0.4).abs() < 1e-12);
     }
 
     #[test]
     fn an_answer_that_is_not_a_number_is_an_error_and_not_a_miss() {
         let exam = Exam {
             world: world(Target::Real),
-            test: Labeled { xs: Batch::zeros((1, 1)), ys: array![[1.0]] },
+            test: Labeled { xs: numbered(0, 1), ys: array![[1.0]] },
+            truth: array![[1.0]],
             triggered: None,
         };
-        let model = Scripted(vec![array![[f64::NAN]]]);
+        let model = Scripted(array![[f64::NAN]]);
         assert!(matches!(exam.mark(&model, None), Err(Error::NotFinite { .. })));
     }
 }

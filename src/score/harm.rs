@@ -26,6 +26,10 @@ pub struct AttackFacts {
     pub clean_risk_after: Proportion,
     /// Attack success on the planted net with no defence.
     pub success: Proportion,
+    /// The same score of the clean twin, which has no backdoor: what the trigger does to a net by itself.
+    pub twin_success: Proportion,
+    /// Triggered inputs that the clean twin answers rightly: no mitigator can be expected to do much better.
+    pub twin_recovered: Proportion,
 }
 
 /// Compares a planted net with its clean twin on an exam that was set with its trigger.
@@ -39,13 +43,16 @@ pub fn facts(twin: &Net, planted: &Planted, exam: &Exam) -> Result<AttackFacts> 
         (0..xs.nrows()).map(|i| planted.trigger.fires(&row(xs, i))).collect();
     let distance = (&after - &before).mapv(|d| d * d).sum() / xs.nrows() as f64;
     let mark = |net: &Net| exam.mark(&Owned { net: net.clone(), ledger: &ledger }, None);
-    let undefended = mark(&planted.net)?;
+    let none = Proportion { hits: 0, of: 0 };
+    let (clean_twin, undefended) = (mark(twin)?, mark(&planted.net)?);
     Ok(AttackFacts {
         fire_mass: fired.map(Proportion::count),
         moved: Proportion::count((0..xs.nrows()).map(moved)),
         moved_l2: distance.sqrt(),
-        clean_risk_before: mark(twin)?.clean_risk,
+        clean_risk_before: clean_twin.clean_risk,
         clean_risk_after: undefended.clean_risk,
-        success: undefended.attack_success.unwrap_or(Proportion { hits: 0, of: 0 }),
+        success: undefended.attack_success.unwrap_or(none),
+        twin_success: clean_twin.attack_success.unwrap_or(none),
+        twin_recovered: clean_twin.recovered.unwrap_or(none),
     })
 }

@@ -3,14 +3,16 @@ use super::model::Model;
 use super::picture;
 use super::plan::{Plan, TaskPlan};
 use super::record::{CLEAN_TWIN, Cell, Measured, ModelFacts, Outcome, Record, Spending, VERSION};
-use crate::access::{LabSeeds, Suspect};
+use crate::access::{LabSeeds, Owned, Suspect};
 use crate::attack::{Planted, Trigger};
 use crate::error::{Error, Result};
+use crate::ledger::{Budget, Ledger};
 use crate::mitigate::Repaired;
 use crate::net::Net;
 use crate::population::Truth;
 use crate::registry::AnyMitigator;
 use crate::score::{self, AttackFacts, Exam};
+use crate::stats::Proportion;
 
 /// Runs the cells of model `model` of `task` that `wanted` asks for, and hands each record to `keep` as soon as it is there.
 ///
@@ -22,7 +24,7 @@ pub(super) fn run_model(
     wanted: &dyn Fn(&Cell) -> bool,
     keep: &mut dyn FnMut(Record) -> Result<()>,
 ) -> Result<()> {
-    let name = &task.task.task.name;
+    let name = &task.task.name;
     let attacks: Vec<&str> =
         std::iter::once(CLEAN_TWIN).chain(task.attacks.iter().map(|(a, _)| a.as_str())).collect();
     let cell = |attack: &str, mitigator: &str| Cell {
@@ -38,7 +40,11 @@ pub(super) fn run_model(
         access: access.to_owned(),
         outcome,
     };
-    let made = Model::train(&task.task.task, plan.seed_of(model), &mut |_| {});
+    let all_there = |attack: &&str| !task.mitigators.iter().any(|(m, _)| wanted(&cell(attack, m)));
+    if attacks.iter().all(all_there) {
+        return Ok(());
+    }
+    let made = Model::train(&task.task, plan.seed_of(model), &mut |_| {});
     for attack in attacks {
         let missing: Vec<&(String, AnyMitigator)> =
             task.mitigators.iter().filter(|(m, _)| wanted(&cell(attack, m))).collect();
@@ -52,7 +58,8 @@ pub(super) fn run_model(
         for (mitigator, method) in missing {
             let outcome = match &subject {
                 Ok(subject) => match subject.measure(task, mitigator, method, model == 0) {
-                    Ok(measured) => Outcome::Done(Box::new(measured)),
+                    Ok(measured) if survives_json(&measured) => Outcome::Done(Box::new(measured)),
+                    Ok(_) => Outcome::Failed { why: "a measured number is not finite".to_owned() },
                     Err(error) => Outcome::Failed { why: error.to_string() },
                 },
                 Err(outcome) => outcome.clone(),
@@ -62,6 +69,17 @@ pub(super) fn run_model(
     }
     Ok(())
 }
+
+/// Whether a record can be read back: JSON has no infinities, and one of them would lose the whole file.
+fn survives_json(measured: &Measured) -> bool {
+    let text = serde_json::to_string(measured);
+    text.is_ok_and(|text| {
+        serde_json::from_str::<Measured>(&text).is_ok_and(|read| read == *measured)
+    })
+}
+
+/// Training inputs on which an attack is tried, to see whether it took hold: test inputs decide nothing.
+const N_TRIED: usize = 500;
 
 /// A net to be published, with the exam that is set for it.
 struct Subject<'a> {
@@ -85,24 +103,26 @@ impl<'a> Subject<'a> {
             None => None,
         };
         let trigger = planted.as_ref().map(|planted| planted.trigger.clone());
+        if let Some(planted) = &planted {
+            let (got, least) =
+                (took_hold(made, planted).map_err(failed)?, plan.spec.min_attack_success);
+            if got.value() < least {
+                return Err(Outcome::AttackFailed {
+                    why: format!(
+                        "success on triggered training inputs without a defence is {:.3}, at least {least} is needed",
+                        got.value()
+                    ),
+                });
+            }
+        }
         let test = made.test().map_err(failed)?;
-        let mut rng = seed.stream("triggered test inputs");
+        let mut rng = made.seed().stream("triggered test inputs");
         let exam =
             Exam::new(&*made.population, test, trigger.as_ref(), &mut rng).map_err(failed)?;
         let facts = match &planted {
             Some(planted) => Some(score::facts(&made.net, planted, &exam).map_err(failed)?),
             None => None,
         };
-        if let Some(facts) = &facts
-            && facts.success.value() < plan.spec.min_attack_success
-        {
-            let (got, least) = (facts.success.value(), plan.spec.min_attack_success);
-            return Err(Outcome::AttackFailed {
-                why: format!(
-                    "attack success without a defence is {got:.3}, at least {least} is needed"
-                ),
-            });
-        }
         let net = planted.map_or_else(|| made.net.clone(), |planted| planted.net);
         Ok(Self { made, net, trigger, facts, exam })
     }
@@ -167,4 +187,15 @@ impl<'a> Subject<'a> {
             picture,
         })
     }
+}
+
+/// Attack success with no defence on triggered training inputs.
+fn took_hold(made: &Model, planted: &Planted) -> Result<Proportion> {
+    let rows: Vec<usize> = (0..made.data.len().min(N_TRIED)).collect();
+    let mut rng = made.seed().stream("triggered training inputs");
+    let tried = made.data.select(&rows);
+    let exam = Exam::new(&*made.population, tried, Some(&planted.trigger), &mut rng)?;
+    let ledger = Ledger::new(Budget::UNLIMITED);
+    let scores = exam.mark(&Owned { net: planted.net.clone(), ledger: &ledger }, None)?;
+    Ok(scores.attack_success.unwrap_or(Proportion { hits: 0, of: 1 }))
 }

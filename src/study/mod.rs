@@ -10,5 +10,5 @@ pub mod summary;
 
 pub use model::Model;
 pub use plan::{Plan, TaskPlan};
-pub use run::{Progress, RECORDS, SPEC, SUMMARY, TIMINGS, load, run, summarise};
-pub use spec::{MethodSpec, Spec, StudyTask, Task};
+pub use run::{Progress, RECORDS, SPEC, SUMMARY, TIMINGS, load, load_of_plan, run, summarise};
+pub use spec::{MethodSpec, Spec, Task};

@@ -4,11 +4,15 @@ use std::collections::BTreeSet;
 use sha2::{Digest, Sha256};
 
 use super::record::{CLEAN_TWIN, Cell, VERSION};
-use super::spec::{MethodSpec, Spec, StudyTask};
+use super::spec::{MethodSpec, Spec, Task};
+use super::summary::NOTHING;
 use crate::attack::Attack;
 use crate::error::{Error, Result};
 use crate::population::World;
 use crate::registry::{AnyMitigator, attack_named, mitigator_named};
+
+/// Most models a task.
+const MOST_MODELS: u32 = 100_000;
 
 /// A study that can be run.
 #[derive(Debug)]
@@ -23,8 +27,8 @@ pub struct Plan {
 
 /// One task with the attacks and mitigators that run on it.
 pub struct TaskPlan {
-    /// The task and its budgets.
-    pub task: StudyTask,
+    /// The task.
+    pub task: Task,
     /// Attacks by their names in the study.
     pub attacks: Vec<(String, Box<dyn Attack>)>,
     /// Mitigators by their names in the study.
@@ -50,8 +54,18 @@ impl Plan {
     /// On an unknown name (with the nearest one), an impossible parameter, a name used twice, or a method named for a task
     /// that it does not apply to.
     pub fn new(mut spec: Spec) -> Result<Self> {
-        if spec.models == 0 {
-            return Err(Error::parameter("models", 0, "at least one model is needed"));
+        if spec.models == 0 || spec.models > MOST_MODELS {
+            let want =
+                format!("at least one model is needed and at most {MOST_MODELS} are accepted");
+            return Err(Error::parameter("models", spec.models, want));
+        }
+        for (kind, none) in
+            [("task", spec.tasks.is_empty()), ("mitigator", spec.mitigators.is_empty())]
+        {
+            if none {
+                let why = format!("at least one {kind} is needed");
+                return Err(Error::Spec { place: spec.name.clone(), why });
+            }
         }
         if spec.first_seed.checked_add(u64::from(spec.models)).is_none() {
             let want = format!("{} models must fit above it", spec.models);
@@ -61,10 +75,18 @@ impl Plan {
             let want = "a share from 0 to 1 is needed";
             return Err(Error::parameter("min_attack_success", spec.min_attack_success, want));
         }
-        unique("task", spec.tasks.iter().map(|task| task.task.name.as_str()))?;
+        unique("task", spec.tasks.iter().map(|task| task.name.as_str()))?;
         unique("attack", spec.attacks.iter().map(MethodSpec::label).chain([CLEAN_TWIN]))?;
         unique("mitigator", spec.mitigators.iter().map(MethodSpec::label))?;
-        let known: Vec<String> = spec.tasks.iter().map(|task| task.task.name.clone()).collect();
+        let known: Vec<String> = spec.tasks.iter().map(|task| task.name.clone()).collect();
+        if let Some(other) =
+            spec.mitigators.iter().find(|m| m.label() == NOTHING && m.method != NOTHING)
+        {
+            let why = format!(
+                "only the method \"{NOTHING}\" may have that name: others are compared with it"
+            );
+            return Err(Error::Spec { place: format!("mitigator {}", other.method), why });
+        }
         for method in spec.attacks.iter().chain(&spec.mitigators) {
             for named in method.tasks.iter().flatten() {
                 if !known.contains(named) {
@@ -98,7 +120,7 @@ impl Plan {
                 for (mitigator, _) in &task.mitigators {
                     for model in 0..self.spec.models {
                         cells.push(Cell {
-                            task: task.task.task.name.clone(),
+                            task: task.task.name.clone(),
                             attack: attack.to_owned(),
                             mitigator: mitigator.clone(),
                             model,
@@ -111,9 +133,9 @@ impl Plan {
     }
 }
 
-fn plan_task(spec: &Spec, task: &StudyTask) -> Result<TaskPlan> {
-    task.task.check().map_err(|error| within("task", &task.task.name, &error))?;
-    let world = task.task.population.world()?;
+fn plan_task(spec: &Spec, task: &Task) -> Result<TaskPlan> {
+    task.check().map_err(|error| within("task", &task.name, &error))?;
+    let world = task.population.world()?;
     let mut attacks = Vec::new();
     for method in &spec.attacks {
         let entry = attack_named(&method.method)?;
@@ -138,18 +160,18 @@ fn plan_task(spec: &Spec, task: &StudyTask) -> Result<TaskPlan> {
 /// Whether `method` runs on `task`: named for it, or named for none in particular and applicable.
 fn wanted(
     method: &MethodSpec,
-    task: &StudyTask,
+    task: &Task,
     world: &World,
     applies: fn(&World) -> bool,
     scope: &str,
 ) -> Result<bool> {
     match &method.tasks {
         None => Ok(applies(world)),
-        Some(tasks) if !tasks.contains(&task.task.name) => Ok(false),
+        Some(tasks) if !tasks.contains(&task.name) => Ok(false),
         Some(_) if applies(world) => Ok(true),
         Some(_) => Err(Error::Spec {
             place: format!("method {}", method.label()),
-            why: format!("it does not apply to task {}; it is for {scope}", task.task.name),
+            why: format!("it does not apply to task {}; it is for {scope}", task.name),
         }),
     }
 }

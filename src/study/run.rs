@@ -3,13 +3,12 @@
 //! While a study runs, `records.jsonl` grows by one line a finished cell, in the order in which cells finish, each flushed
 //! to the disk before the next begins. A kill loses at most the cell it interrupts; a line that it cut short is dropped on
 //! resuming. When all cells are there, the file is replaced by the same lines in plan order.
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
-
-use rayon::prelude::*;
 
 use super::cell::run_model;
 use super::plan::Plan;
@@ -41,32 +40,26 @@ pub fn run(plan: &Plan, dir: &Path, jobs: usize, progress: &Progress<'_>) -> Res
     let _lock = lock(dir)?;
     let path = dir.join(RECORDS);
     let cells = plan.cells();
-    let known = load_partial(&path, &plan.hash)?;
+    let known = load_partial(&path, plan)?;
     storage::replace(&dir.join(SPEC), plan.spec.to_toml()?.as_bytes(), Readers::Everyone)?;
     let done: BTreeMap<Cell, Record> = known.into_iter().map(|r| (r.cell.clone(), r)).collect();
     progress(done.len(), cells.len());
     let out = Mutex::new(Out::open(dir, &path, done)?);
 
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(jobs)
-        .build()
-        .map_err(|error| Error::parameter("jobs", jobs, error.to_string()))?;
     let models: Vec<(usize, u32)> = (0..plan.spec.models)
         .flat_map(|model| (0..plan.tasks.len()).map(move |task| (task, model)))
         .collect();
-    pool.install(|| {
-        models.par_iter().with_max_len(1).try_for_each(|&(task, model)| {
-            let wanted = |cell: &Cell| out.lock().is_ok_and(|out| !out.done.contains_key(cell));
-            let mut since = Instant::now();
-            run_model(plan, &plan.tasks[task], model, &wanted, &mut |record| {
-                let seconds = since.elapsed().as_secs_f64();
-                since = Instant::now();
-                let mut out =
-                    out.lock().map_err(|_| Error::Training("another cell panicked".to_owned()))?;
-                out.keep(record, seconds)?;
-                progress(out.done.len(), cells.len());
-                Ok(())
-            })
+    on_threads(jobs, &models, &|&(task, model)| {
+        let wanted = |cell: &Cell| out.lock().is_ok_and(|out| !out.done.contains_key(cell));
+        let mut since = Instant::now();
+        run_model(plan, &plan.tasks[task], model, &wanted, &mut |record| {
+            let seconds = since.elapsed().as_secs_f64();
+            since = Instant::now();
+            let mut out =
+                out.lock().map_err(|_| Error::Training("another cell panicked".to_owned()))?;
+            out.keep(record, seconds)?;
+            progress(out.done.len(), cells.len());
+            Ok(())
         })
     })?;
 
@@ -80,6 +73,41 @@ pub fn run(plan: &Plan, dir: &Path, jobs: usize, progress: &Progress<'_>) -> Res
     text.push('\n');
     storage::replace(&dir.join(SUMMARY), text.as_bytes(), Readers::Everyone)?;
     Ok(summary)
+}
+
+/// Does `work` on every item, in order of the list as threads become free; stops early and returns the first error.
+///
+/// Threads of its own, and not a pool: a worker of a pool that waits for a part of one item may start another item on top
+/// of it, which piles up memory and stack.
+fn on_threads<T: Sync>(
+    n_threads: usize,
+    items: &[T],
+    work: &(dyn Fn(&T) -> Result<()> + Sync),
+) -> Result<()> {
+    /// The tensor library's backward pass recurses along the graph.
+    const STACK: usize = 16 << 20;
+    let next = AtomicUsize::new(0);
+    let failure = Mutex::new(None);
+    let worker = || {
+        while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
+            if let Err(error) = work(item) {
+                next.store(items.len(), Ordering::Relaxed);
+                if let Ok(mut failure) = failure.lock() {
+                    failure.get_or_insert(error);
+                }
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..n_threads.min(items.len()) {
+            let thread = std::thread::Builder::new().stack_size(STACK);
+            thread.spawn_scoped(scope, worker).map_err(|error| {
+                Error::parameter("jobs", n_threads, format!("a thread could not start: {error}"))
+            })?;
+        }
+        Ok::<(), Error>(())
+    })?;
+    failure.into_inner().ok().flatten().map_or(Ok(()), Err)
 }
 
 /// Puts the records of a plan together.
@@ -113,19 +141,36 @@ pub fn load(path: &Path) -> Result<Vec<Record>> {
     whole.lines().enumerate().map(read).collect()
 }
 
-/// The records that are there already, after a check that they belong to this plan; the file is cut back to whole lines.
-fn load_partial(path: &Path, plan: &str) -> Result<Vec<Record>> {
+/// Reads records and checks that each belongs to a cell of `plan`, once.
+pub fn load_of_plan(path: &Path, plan: &Plan) -> Result<Vec<Record>> {
+    let records = load(path)?;
+    let cells: BTreeSet<Cell> = plan.cells().into_iter().collect();
+    let mut seen = BTreeSet::new();
+    for (number, record) in records.iter().enumerate() {
+        let bad = |why: String| Err(Error::file(path, format!("line {}: {why}", number + 1)));
+        if record.plan != plan.hash {
+            let short = |hash: &str| hash.chars().take(12).collect::<String>();
+            let (theirs, ours) = (short(&record.plan), short(&plan.hash));
+            return bad(format!(
+                "a record of another plan ({theirs}…, this one is {ours}…); name another folder with --out, or remove it"
+            ));
+        }
+        if !cells.contains(&record.cell) {
+            return bad(format!("{:?} is no cell of this plan", record.cell));
+        }
+        if !seen.insert(&record.cell) {
+            return bad(format!("{:?} stands there twice", record.cell));
+        }
+    }
+    Ok(records)
+}
+
+/// The records that are there already; the file is cut back to whole lines.
+fn load_partial(path: &Path, plan: &Plan) -> Result<Vec<Record>> {
     if !path.exists() {
         return Ok(Vec::new());
     }
-    let records = load(path)?;
-    if let Some(other) = records.iter().find(|record| record.plan != plan) {
-        let (theirs, ours) = (&other.plan[..other.plan.len().min(12)], &plan[..12]);
-        let why = format!(
-            "it holds records of another plan ({theirs}…, this one is {ours}…); name another folder with --out, or remove it"
-        );
-        return Err(Error::file(path, why));
-    }
+    let records = load_of_plan(path, plan)?;
     let bytes = storage::read(path, MAX_BYTES)?;
     let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
     if whole < bytes.len() {

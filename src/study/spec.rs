@@ -3,6 +3,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::data;
 use crate::error::{Error, Result};
 use crate::ledger::Budget;
 use crate::net::Recipe;
@@ -31,7 +32,7 @@ pub struct Spec {
     pub min_attack_success: f64,
     /// The tasks.
     #[serde(rename = "task")]
-    pub tasks: Vec<StudyTask>,
+    pub tasks: Vec<Task>,
     /// The attacks. Clean twins are always there.
     #[serde(rename = "attack", default)]
     pub attacks: Vec<MethodSpec>,
@@ -40,7 +41,7 @@ pub struct Spec {
     pub mitigators: Vec<MethodSpec>,
 }
 
-/// A population and how nets are trained on it.
+/// A population, how nets are trained on it, and what mitigators may spend on them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Task {
@@ -55,18 +56,10 @@ pub struct Task {
     /// How nets are built and trained.
     #[serde(default)]
     pub recipe: Recipe,
-}
-
-/// A task in a study, with what mitigators may spend on it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct StudyTask {
-    /// The task.
-    #[serde(flatten)]
-    pub task: Task,
-    /// The most a mitigator may spend before its first answer.
+    /// The most that a mitigator may spend before its first answer.
     #[serde(default)]
     pub budget: Budget,
-    /// The most it may spend on each answer.
+    /// The most that it may spend on each answer, on average over all answers.
     #[serde(default)]
     pub per_answer: Budget,
 }
@@ -122,8 +115,8 @@ impl Task {
     /// A task of the default study by name, or else a task from a TOML file.
     pub fn named_or_load(name: &str) -> Result<Self> {
         let known = Spec::default_study()?.tasks;
-        if let Some(found) = known.iter().find(|known| known.task.name == name) {
-            return Ok(found.task.clone());
+        if let Some(found) = known.iter().find(|task| task.name == name) {
+            return Ok(found.clone());
         }
         let path = Path::new(name);
         if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("toml"))
@@ -131,7 +124,7 @@ impl Task {
         {
             return parse(&text_of(path)?, name);
         }
-        Err(Error::unknown("task", name, known.iter().map(|known| known.task.name.as_str())))
+        Err(Error::unknown("task", name, known.iter().map(|task| task.name.as_str())))
     }
 
     /// Checks that the task can be carried out.
@@ -141,11 +134,14 @@ impl Task {
         self.recipe.loss_for(world.target)?;
         self.population.check_available(Part::Train, self.train)?;
         self.population.check_available(Part::Test, self.test)?;
+        let shape = world.shape();
         for (name, rows) in [("train", self.train), ("test", self.test)] {
             if rows == 0 {
                 return Err(Error::parameter(name, rows, "at least one row is needed"));
             }
+            data::check_size(name, rows, shape.inputs)?;
         }
+        self.recipe.check_size(shape)?;
         Ok(())
     }
 }

@@ -12,7 +12,7 @@ use crate::support::{TINY, mitigate, plant, publish, some_inputs};
 
 fn models() -> Vec<Model> {
     let spec = Spec::parse(TINY, "tiny").unwrap();
-    spec.tasks.iter().map(|task| Model::train(&task.task, 3, &mut |_| {}).unwrap()).collect()
+    spec.tasks.iter().map(|task| Model::train(task, 3, &mut |_| {}).unwrap()).collect()
 }
 
 /// Every mitigator with every model of a task that it applies to.
@@ -151,13 +151,13 @@ fn every_mitigator_with_no_clean_samples_at_all_fails_clearly_or_needs_none() {
         });
         assert_eq!(suspect.spent().clean_labels, 0, "{name}");
         match (name, answers) {
-            ("nothing" | "affine-ray" | "affine-exact-ray", Ok(_)) => {}
+            ("nothing" | "affine-ray" | "affine-exact-ray", Ok(_))
+            | ("relearn" | "fourier-global", Err(_)) => {}
             // No samples, no change: bit for bit what the suspect answers.
             ("fine-prune", Ok(answers)) => {
                 let untouched = publish(model.net.clone(), 0);
                 assert_eq!(answers, untouched.query(&xs).unwrap());
             }
-            ("relearn" | "fourier-global", Err(_)) => {}
             (_, other) => panic!("{name}: {other:?}"),
         }
     });

@@ -88,7 +88,7 @@ pub(crate) fn error_of(command: &mut Command, code: i32) -> String {
 
 /// The task of that name in the default study.
 pub(crate) fn task(name: &str) -> Task {
-    Spec::default_study().unwrap().tasks.into_iter().find(|t| t.task.name == name).unwrap().task
+    Spec::default_study().unwrap().tasks.into_iter().find(|task| task.name == name).unwrap()
 }
 
 /// Parameters from TOML.

@@ -46,8 +46,11 @@ const UNSPEAKABLE: &[&str] = &[
     "unsafe",
 ];
 
+/// Numbered lines.
+type Code = Vec<(usize, String)>;
+
 /// Every source file with its module and its lines of code: comments are left out, and so is what follows `#[cfg(test)]`.
-fn sources() -> Vec<(PathBuf, String, Vec<(usize, String)>)> {
+fn sources() -> Vec<(PathBuf, String, Code)> {
     fn walk(dir: &Path, found: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(dir).unwrap() {
             let path = entry.unwrap().path();

@@ -38,8 +38,9 @@ use crate::stats::binomial_tail;
 const METHOD: &str = "affine-ray";
 /// Rays that are never exceeded: far beyond any useful failure probability.
 const MAX_RAYS: u64 = 10_001;
-/// Inputs that are answered with one call to the suspect.
+/// Inputs that are answered with one call to the suspect, and the most numbers that such a call may hold.
 const BLOCK: usize = 64;
+const MOST_NUMBERS: usize = 1 << 22;
 
 /// Parameters of `affine-ray`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -153,8 +154,9 @@ impl Oracle for Local<'_> {
         let n = self.shape().inputs;
         crate::data::check("inputs", xs, n)?;
         let mut answers = Vec::with_capacity(xs.nrows());
-        for first in (0..xs.nrows()).step_by(BLOCK) {
-            let rows = first..(first + BLOCK).min(xs.nrows());
+        let block = (MOST_NUMBERS / (2 * self.n_rays * n)).clamp(1, BLOCK);
+        for first in (0..xs.nrows()).step_by(block) {
+            let rows = first..(first + block).min(xs.nrows());
             let mut points = Vec::with_capacity(2 * self.n_rays * rows.len());
             let mut times = Vec::with_capacity(self.n_rays * rows.len());
             for i in rows.clone() {
@@ -172,9 +174,9 @@ impl Oracle for Local<'_> {
                     }
                 }
             }
-            // A ray: direction and two points (5n), times and extrapolation (10); a median: a sort of the estimates.
+            // A ray: direction, exit and two points (8n), times and extrapolation (10); a median: a sort of the estimates.
             let m = self.n_rays as f64;
-            let each = self.n_rays as u64 * (5 * n as u64 + 10) + (m * m.log2()).ceil() as u64;
+            let each = self.n_rays as u64 * (8 * n as u64 + 10) + (m * m.log2()).ceil() as u64;
             self.ledger.flops(each * rows.len() as u64)?;
             let values = self.suspect.query(&stack(n, points))?;
             let mut estimates: Vec<f64> = times

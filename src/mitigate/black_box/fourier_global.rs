@@ -20,10 +20,12 @@ use serde::{Deserialize, Serialize};
 
 use super::super::{Assumption, Guarantee, Mitigator, Repaired};
 use crate::access::{Lab, Oracle};
-use crate::data::{Batch, Shape, Target, stack};
+use crate::data::{Batch, Target, stack};
 use crate::domain::Domain;
 use crate::error::{Error, Result};
-use crate::fourier::{FourierSum, HeavySearch, HeavySet, Term, character, spectrum, vertex};
+use crate::fourier::{
+    FourierSum, HeavySearch, HeavySet, Questions, Term, character, spectrum, vertex,
+};
 use crate::ledger::Ledger;
 use crate::population::{Promise, World};
 
@@ -31,6 +33,10 @@ use crate::population::{Promise, World};
 const METHOD: &str = "fourier-global";
 /// The largest cube that is asked whole: 2^24 answers are 128 MiB.
 const MAX_WHOLE: usize = 24;
+/// Queries of the tree beyond which nothing is begun: days of work on any net.
+const MOST_QUERIES: u64 = 1 << 33;
+/// Clean samples a character beyond which nothing is begun.
+const MOST_SAMPLES: f64 = 1e7;
 /// Vertices asked in one call.
 const BLOCK: usize = 4096;
 
@@ -89,20 +95,17 @@ impl Mitigator for FourierGlobal {
         let plan = self.plan(&lab.world)?;
         let HeavySearch { n, tau, bound, .. } = plan;
         let whole_is_cheaper = n <= MAX_WHOLE && 1_u64 << n <= plan.queries();
-        let (found, failure) = match self.search {
-            Search::Transform if n > MAX_WHOLE => {
-                let want =
-                    format!("the transform asks 2^n points and stops at n = {MAX_WHOLE}; use tree");
-                return Err(Error::parameter("search", "transform", want));
-            }
-            Search::Transform => (ask_whole(suspect, &plan)?, 0.0),
-            Search::Auto if whole_is_cheaper => (ask_whole(suspect, &plan)?, 0.0),
-            Search::Auto | Search::Tree => {
-                let mut rng = lab.seed.stream("tree");
-                (plan.run(&mut |xs| suspect.query(xs), &mut rng)?, self.failure)
-            }
+        let whole = match self.search {
+            Search::Transform => true,
+            Search::Tree => false,
+            Search::Auto => whole_is_cheaper,
         };
-        lab.ledger.flops(found.flops)?;
+        let mut asked = Metered { suspect, ledger: lab.ledger };
+        let (found, failure) = if whole {
+            (ask_whole(&mut asked, &plan)?, 0.0)
+        } else {
+            (plan.run(&mut asked, &mut lab.seed.stream("tree"))?, self.failure)
+        };
 
         let n_terms = found.supports.len();
         let n_samples = (n_terms as f64 * bound * bound / self.accuracy).ceil() as usize;
@@ -120,27 +123,42 @@ impl Mitigator for FourierGlobal {
             .collect();
 
         let notes = warnings(&found, &terms, tau);
-        let function = FourierSum::new(terms);
-        let oracle =
-            Canonical { function: function.clone(), shape: lab.world.shape(), ledger: lab.ledger };
+        // A claim whose assumption the run itself has refuted is not made.
+        let refuted = found.n_ambiguous > 0 || terms.is_empty();
+        let guarantee = (!refuted).then(|| Guarantee {
+            statement: format!(
+                "the characters are exactly the truth's and the output depends on clean samples alone, with mean squared \
+                 error at most {} in expectation, if the truth is {tau}-heavy and the suspect within τ/4 = {} of it in root \
+                 mean square (theory.md, section 2)",
+                self.accuracy,
+                tau / 4.0
+            ),
+            error_bar: None,
+            failure_probability: failure,
+        });
+        let assumptions = vec![Assumption::CloseInMeanSquare { distance: tau / 4.0, bound }];
         Ok(Repaired {
-            oracle: Box::new(oracle),
-            guarantee: Some(Guarantee {
-                statement: format!(
-                    "the characters are exactly the truth's and the output depends on clean samples alone, with mean \
-                     squared error at most {} in expectation, if the truth is {tau}-heavy and the suspect within τ/4 = {} \
-                     of it in root mean square (theory.md, section 2)",
-                    self.accuracy,
-                    tau / 4.0
-                ),
-                error_bar: None,
-                failure_probability: failure,
-            }),
-            assumptions: vec![Assumption::CloseInMeanSquare { distance: tau / 4.0, bound }],
-            net: None,
-            function: Some(function),
+            guarantee,
+            assumptions,
             notes,
+            ..Repaired::recovered(FourierSum::new(terms), lab)
         })
+    }
+}
+
+/// The suspect and the ledger, as a search sees them.
+struct Metered<'a> {
+    suspect: &'a dyn Oracle,
+    ledger: &'a Ledger,
+}
+
+impl Questions for Metered<'_> {
+    fn ask(&mut self, xs: &Batch) -> Result<Batch> {
+        self.suspect.query(xs)
+    }
+
+    fn work(&mut self, flops: u64) -> Result<()> {
+        self.ledger.flops(flops)
     }
 }
 
@@ -167,27 +185,40 @@ impl FourierGlobal {
         if !(self.accuracy > 0.0 && self.accuracy.is_finite()) {
             return Err(Error::parameter("accuracy", self.accuracy, "a positive number is needed"));
         }
+        if bound * bound / self.accuracy > MOST_SAMPLES {
+            let want = format!("that takes more than {MOST_SAMPLES} clean samples a character");
+            return Err(Error::parameter("accuracy", self.accuracy, want));
+        }
         let plan = HeavySearch { n, tau, bound, failure: self.failure };
         plan.check()?;
+        let whole = n <= MAX_WHOLE && self.search != Search::Tree;
+        if plan.queries() > MOST_QUERIES && !whole {
+            let want = format!(
+                "the tree would ask {:.1e} queries for it, and {MOST_QUERIES} are the most",
+                plan.queries() as f64
+            );
+            return Err(Error::parameter("tau", tau, want));
+        }
         Ok(plan)
     }
 }
 
 /// Asks every vertex, and cuts the spectrum at τ/2.
-fn ask_whole(suspect: &dyn Oracle, plan: &HeavySearch) -> Result<HeavySet> {
-    let HeavySearch { n, tau, bound, .. } = *plan;
+fn ask_whole(asked: &mut dyn Questions, plan: &HeavySearch) -> Result<HeavySet> {
+    let HeavySearch { n, tau, .. } = *plan;
+    // n 2^n additions and subtractions.
+    asked.work((n as u64) << n)?;
     let mut values = Vec::with_capacity(1 << n);
     for first in (0..1_usize << n).step_by(BLOCK) {
         let vertices = first..(first + BLOCK).min(1 << n);
-        let answers = suspect.query(&stack(n, vertices.map(|index| vertex(index, n))))?;
-        values.extend(answers.iter().map(|y| y.clamp(-bound, bound)));
+        let answers = asked.ask(&stack(n, vertices.map(|index| vertex(index, n))))?;
+        values.extend(answers.iter().map(|y| plan.clip(*y)));
     }
     let heavy = spectrum(values, tau / 4.0 * (1.0 + 1e-9));
     let n_ambiguous = heavy.terms().iter().filter(|t| t.value.abs() < 0.75 * tau).count();
     let supports = heavy.terms().iter().filter(|t| t.value.abs() >= 0.5 * tau);
     let supports = supports.map(|term| term.support.clone()).collect();
-    // n 2^n additions and subtractions.
-    Ok(HeavySet { supports, n_ambiguous, flops: (n as u64) << n })
+    Ok(HeavySet { supports, n_ambiguous })
 }
 
 /// What the run itself says about the assumption. It can refute it; it cannot confirm it.
@@ -212,23 +243,4 @@ fn warnings(found: &HeavySet, terms: &[Term], tau: f64) -> Vec<String> {
         ));
     }
     notes
-}
-
-/// The recovered function as an oracle: no net, no queries.
-struct Canonical<'a> {
-    function: FourierSum,
-    shape: Shape,
-    ledger: &'a Ledger,
-}
-
-impl Oracle for Canonical<'_> {
-    fn shape(&self) -> Shape {
-        self.shape
-    }
-
-    fn query(&self, xs: &Batch) -> Result<Batch> {
-        crate::data::check("inputs", xs, self.shape.inputs)?;
-        self.ledger.flops(self.function.flops() * xs.nrows() as u64)?;
-        Ok(self.function.at_all(xs))
-    }
 }

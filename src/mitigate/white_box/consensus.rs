@@ -11,6 +11,9 @@ use crate::net::Piecewise;
 /// Points on the far half that the robust line is drawn through.
 const N_POINTS: usize = 15;
 
+/// Shortest stretch, as a share of the ray, that a line is fitted to.
+const LEAST_STRETCH: f64 = 0.05;
+
 /// The estimate of one ray.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Consensus {
@@ -60,7 +63,9 @@ impl Consensus {
             .map_or(end, |i| times[i]);
         let from = walk(ray, centre, tolerance, off, Way::Inward);
         let to = walk(ray, centre, tolerance, off, Way::Outward);
-        let intercept = if to > from { least_squares(ray, from, to) } else { level };
+        // A sliver of a stretch has no slope to speak of: there the robust line itself is the better answer.
+        let wide = to - from >= LEAST_STRETCH * end;
+        let intercept = if wide { least_squares(ray, from, to) } else { level };
         Self { intercept, accepted_from: from / end }
     }
 }

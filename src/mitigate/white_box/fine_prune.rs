@@ -8,14 +8,14 @@
 //! It assumes that the backdoor uses units that clean inputs do not. Defeated by backdoors that share units with the task,
 //! and by units of the detector that clean inputs do wake. Cost: a forward pass a sample, one last layer a sample and
 //! candidate, 3F a sample and epoch of fine-tuning.
-use ndarray::Array1;
+use ndarray::{Array1, Axis};
 use serde::{Deserialize, Serialize};
 
 use super::super::{Mitigator, Repaired, n_samples};
 use crate::access::{Lab, WhiteBox};
 use crate::data::{Batch, Labeled, row};
 use crate::error::{Error, Result};
-use crate::net::{EarlyStop, Layer, Lesson, Net, Recipe, fit};
+use crate::net::{Layer, Lesson, Net, Recipe, fit};
 use crate::population::World;
 
 /// Parameters of `fine-prune`.
@@ -51,6 +51,7 @@ impl Mitigator for FinePrune {
                 "a number of at least 0 is needed",
             ));
         }
+        self.recipe(&Recipe::default()).check()?;
         if self.samples == Some(1) {
             let want =
                 "none at all, or at least two are needed: one to tune on and one to hold out";
@@ -72,12 +73,7 @@ impl Mitigator for FinePrune {
         }
         let (tune, held_out) = lab.clean.draw(n_samples)?.split_last(n_samples / 2);
         let (pruned, n_cut) = self.prune(net, &tune, &held_out, lab)?;
-        let recipe = Recipe {
-            learning_rate: self.learning_rate,
-            epochs: self.epochs,
-            early_stop: None::<EarlyStop>,
-            ..lab.recipe.clone()
-        };
+        let recipe = self.recipe(lab.recipe);
         let lesson =
             Lesson { data: &tune, target: lab.world.target, recipe: &recipe, seed: lab.seed };
         let net = match self.epochs {
@@ -91,6 +87,12 @@ impl Mitigator for FinePrune {
 }
 
 impl FinePrune {
+    /// The recipe of fine-tuning: that of the model, with this method's own epochs and step size.
+    fn recipe(&self, of_model: &Recipe) -> Recipe {
+        let (learning_rate, epochs) = (self.learning_rate, self.epochs);
+        Recipe { learning_rate, epochs, early_stop: None, ..of_model.clone() }
+    }
+
     /// The most pruned net whose held-out risk is within the limit, and how many units it has lost.
     fn prune(
         &self,
@@ -101,8 +103,7 @@ impl FinePrune {
     ) -> Result<(Net, usize)> {
         let last_hidden = net.layers().len() - 2;
         let awake = net.activations(&tune.xs, lab.ledger)?.swap_remove(last_hidden);
-        let mean =
-            awake.mapv(f64::abs).mean_axis(ndarray::Axis(0)).unwrap_or_else(|| Array1::zeros(0));
+        let mean = awake.mapv(f64::abs).mean_axis(Axis(0)).unwrap_or_else(|| Array1::zeros(0));
         let mut order: Vec<usize> = (0..mean.len()).collect();
         order.sort_by(|&i, &j| mean[i].total_cmp(&mean[j]).then(i.cmp(&j)));
 
@@ -111,7 +112,8 @@ impl FinePrune {
         let output = last_hidden + 1;
         let limit = risk(&layers[output], &hidden, held_out, lab)? + self.max_drop;
         let mut n_cut = 0;
-        for unit in order {
+        // The last unit stays: a net needs one.
+        for &unit in &order[..order.len() - 1] {
             let column = layers[output].weight.column(unit).to_owned();
             layers[output].weight.column_mut(unit).fill(0.0);
             if risk(&layers[output], &hidden, held_out, lab)? > limit {
@@ -120,6 +122,16 @@ impl FinePrune {
             }
             n_cut += 1;
         }
+        // Cut units leave the net altogether, so that fine-tuning cannot wake them again.
+        let mut kept: Vec<usize> = order[n_cut..].to_vec();
+        kept.sort_unstable();
+        let hidden_layer = &layers[last_hidden];
+        layers[last_hidden] = Layer {
+            weight: hidden_layer.weight.select(Axis(0), &kept),
+            bias: hidden_layer.bias.select(Axis(0), &kept),
+            activation: hidden_layer.activation,
+        };
+        layers[output].weight = layers[output].weight.select(Axis(1), &kept);
         Ok((Net::new(layers, net.precision())?, n_cut))
     }
 }
