@@ -65,7 +65,11 @@ impl Mitigator for Relearn {
     }
 
     fn mitigate<'a>(&self, _: &'a Self::Access, lab: &mut Lab<'a>) -> Result<Repaired<'a>> {
-        let data = lab.clean.draw(n_samples(self.samples, lab)?)?;
+        let n_samples = n_samples(self.samples, lab)?;
+        if n_samples == 0 {
+            return Err(Error::parameter("samples", 0, "at least one clean sample is needed"));
+        }
+        let data = lab.clean.draw(n_samples)?;
         match (self.learner, lab.world.promise) {
             (Learner::Auto, Promise::Affine { .. }) | (Learner::LeastSquares, _) => {
                 let net = affine_fit(&data, lab.ledger)?;

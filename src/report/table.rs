@@ -115,7 +115,8 @@ fn one_line(name: &str) -> String {
 fn legend(rows: &[Row]) -> String {
     let mut lines = vec![
         "Every number is a mean over independently trained models; [a, b] is its 95% interval. For shares that is the union".to_owned(),
-        "of Student's t over models and Clopper-Pearson over all pooled answers; for costs Student's t, or no interval where all models cost the same.".to_owned(),
+        "of Student's t over models and Clopper-Pearson over all pooled answers, and where all models are at 0% or at 100% Clopper-Pearson over models".to_owned(),
+        "(ten alike exclude a rare other kind no better). For costs Student's t, or no interval where all models cost the same.".to_owned(),
         "models: measured. clean risk: wrong answers on clean inputs. attack success, recovered: triggered inputs answered as the attacker wants, and rightly.".to_owned(),
         "queries, work: an answer, + before the first answer. F: one forward pass of the model under test. labels: clean labelled samples used.".to_owned(),
         format!("held: models on which every assumption of the mitigator's theorem held, of those checked. {NOTHING_MEASURED}: not measured."),
