@@ -1,4 +1,5 @@
 //! The documents of the repository, so that they can be read here and their code is tested.
+#![expect(clippy::doc_markdown, reason = "prose for people: ReLU is a word there")]
 
 #[doc = include_str!("../README.md")]
 pub mod readme {}
