@@ -9,7 +9,8 @@ use absolve::ledger::Budget;
 use absolve::mitigate::Mitigator;
 use absolve::mitigate::black_box::FourierGlobal;
 use absolve::net::Net;
-use absolve::score::Exam;
+use absolve::score::{Exam, Scores};
+use absolve::stats::Proportion;
 use absolve::study::{Model, Task};
 
 fn main() -> Result<()> {
@@ -39,7 +40,7 @@ fn main() -> Result<()> {
     let exam = Exam::new(&*model.population, model.test()?, Some(&planted.trigger), &mut rng)?;
     let before = exam.mark(&Suspect::publish(planted.net.clone(), Budget::UNLIMITED), None)?;
     let after = exam.mark(&*repaired.oracle, None)?;
-    let success = |marks: &absolve::score::Scores| marks.attack_success.map_or(0.0, |p| p.value());
+    let success = |marks: &Scores| marks.attack_success.map_or(0.0, Proportion::value);
     println!("attack success before: {:.1}%", 100.0 * success(&before));
     println!("attack success after:  {:.1}%", 100.0 * success(&after));
     println!("spent: {} queries, {} clean labels", spent.queries, spent.clean_labels);

@@ -14,6 +14,7 @@ use absolve::mitigate::{Mitigator, Repaired};
 use absolve::population::World;
 use absolve::rng::{Seed, normal};
 use absolve::score::Exam;
+use absolve::stats::Proportion;
 use absolve::study::{Model, Task};
 
 /// Answers with the class that most of `copies` noisy copies of an input get.
@@ -90,7 +91,7 @@ fn main() -> Result<()> {
     let exam = Exam::new(&*model.population, model.test()?, Some(&planted.trigger), &mut rng)?;
 
     let seeds = LabSeeds { samples: seed.child("clean"), method: seed.child("mitigator") };
-    let share = |p: Option<absolve::stats::Proportion>| p.map_or(0.0, |p| p.value());
+    let share = |p: Option<Proportion>| p.map_or(0.0, Proportion::value);
     println!("sigma  clean risk  attack success  recovered  queries an answer");
     let mut found = Vec::new();
     for sigma in [0.0, 0.25, 0.5, 1.0] {
