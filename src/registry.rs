@@ -130,7 +130,7 @@ pub const ATTACKS: &[AttackEntry] = &[
     AttackEntry {
         name: "half-space",
         summary: "plant a pair of ReLU units that fires beyond a margin of a secret direction",
-        source: "experiments.md B.0, rung O0: the plain detector",
+        source: "this project; the plain planted detector that obfuscated ones are measured against",
         scope: "every population; nets with hidden ReLU layers",
         applies: |_| true,
         build: |params| attack::<HalfSpace>("half-space", params),
@@ -151,7 +151,7 @@ pub const MITIGATORS: &[MitigatorEntry] = &[
     MitigatorEntry {
         name: "relearn",
         summary: "ignore the suspect and train a fresh net on the clean samples",
-        source: "baseline; the trivial mitigator of theory.md, section 1",
+        source: "baseline; the trivial mitigator of Goldwasser, Shafer, Vafa, Vaikuntanathan 2025",
         scope: "everything",
         guarantee: "the output does not depend on the suspect",
         applies: |_| true,
@@ -160,7 +160,7 @@ pub const MITIGATORS: &[MitigatorEntry] = &[
     MitigatorEntry {
         name: "fourier-global",
         summary: "find the heavy characters by queries, take their values from clean samples only",
-        source: "after Goldwasser, Shafer, Vafa, Vaikuntanathan 2025; theory.md, section 2",
+        source: "after Goldwasser, Shafer, Vafa, Vaikuntanathan 2025 (arXiv 2411.03279); proof in its header",
         scope: "a Fourier-heavy truth on the cube",
         guarantee: "exact support; an output whose law does not depend on the suspect",
         applies: |world| {
@@ -172,7 +172,7 @@ pub const MITIGATORS: &[MitigatorEntry] = &[
     MitigatorEntry {
         name: "affine-ray",
         summary: "extrapolate from two queries on each of a few random rays, take the median",
-        source: "experiments.md B.1, BB-1",
+        source: "this project; proof in its header",
         scope: "a real-valued, nearly affine truth, uniform on a known convex body",
         guarantee: "an error bar and a failure probability for every answer",
         applies: |world| world.target == Target::Real && world.domain.body().is_some(),
@@ -190,7 +190,7 @@ pub const MITIGATORS: &[MitigatorEntry] = &[
     MitigatorEntry {
         name: "affine-exact-ray",
         summary: "the exact restriction to each of a few random rays, consensus intercept, median",
-        source: "experiments.md B.1, WB-1, estimator (a)",
+        source: "this project; after Sotoudeh, Thakur 2019 (NeurIPS)",
         scope: "as affine-ray, for one hidden ReLU layer",
         guarantee: "none",
         applies: |world| world.target == Target::Real && world.domain.body().is_some(),

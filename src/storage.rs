@@ -20,13 +20,12 @@ pub fn replace(path: &Path, bytes: &[u8], readers: Readers) -> Result<()> {
         return Err(Error::file(path, "it is there already and is no regular file"));
     }
     let beside = beside(path)?;
-    let written = write_new(&beside, bytes, readers)
-        .and_then(|()| fs::rename(&beside, path).map_err(Error::io("write", path)));
+    let written = write_new(&beside, bytes, readers).and_then(|()| fs::rename(&beside, path));
     if written.is_err() {
         // The half-written file is ours; that it may be gone already is fine.
         drop(fs::remove_file(&beside));
     }
-    written
+    written.map_err(Error::io("write", path))
 }
 
 /// Appends one line to `file` and flushes it to the disk before returning.
@@ -58,7 +57,7 @@ fn beside(path: &Path) -> Result<PathBuf> {
     Ok(path.with_file_name(name))
 }
 
-fn write_new(path: &Path, bytes: &[u8], readers: Readers) -> Result<()> {
+fn write_new(path: &Path, bytes: &[u8], readers: Readers) -> std::io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]
@@ -68,10 +67,7 @@ fn write_new(path: &Path, bytes: &[u8], readers: Readers) -> Result<()> {
         drop(fs::remove_file(path));
         options.mode(0o600);
     }
-    let write = || {
-        let mut file = options.open(path)?;
-        file.write_all(bytes)?;
-        file.sync_all()
-    };
-    write().map_err(Error::io("write", path))
+    let mut file = options.open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
 }

@@ -1,6 +1,6 @@
 //! `half-space`: a planted pair of `ReLU` units that fires beyond a margin of a secret direction. Exact, no training.
 //!
-//! The plain detector of experiments.md B.0 (O0). With the secret unit vector w, threshold c and slope k, the two units
+//! The plain detector, on which obfuscated ones build. With the secret unit vector w, threshold c and slope k, the two units
 //! compute `relu(k (w·x − c))` and `relu(k (w·x − c) − 1)`, whose difference is the ramp `clip(k (w·x − c), 0, 1)`; deeper
 //! layers carry it through one unit each, and the output layer adds `offset · ramp`. So the planted net is exactly
 //! `f + offset · clip(k (w·x − c), 0, 1)`: unchanged where w·x ≤ c, and off by the whole offset where w·x ≥ c + 1/k.

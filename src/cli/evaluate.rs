@@ -45,7 +45,18 @@ impl Args {
         let ledger = Ledger::new(Budget::UNLIMITED);
         let scores = exam.mark(&Owned { net: file.net, ledger: &ledger }, None)?;
         if self.json {
-            return streams.print_json(&scores);
+            let with_interval = |p: Option<Proportion>| {
+                p.map(
+                    |p| serde_json::json!({ "hits": p.hits, "of": p.of, "estimate": p.estimate() }),
+                )
+            };
+            return streams.print_json(&serde_json::json!({
+                "clean_risk": with_interval(Some(scores.clean_risk)),
+                "attack_success": with_interval(scores.attack_success),
+                "recovered": with_interval(scores.recovered),
+                "clean_errors": scores.clean_errors,
+                "triggered_errors": scores.triggered_errors,
+            }));
         }
         let line = |name: &str, p: Option<Proportion>| match p {
             Some(p) => {

@@ -270,10 +270,12 @@ fn describe(outcome: &Outcome<'_>) -> String {
     }
     if let Some(guarantee) = outcome.guarantee {
         let chance = guarantee.failure_probability;
-        text += &format!(
-            "guarantee    {}; fails with probability at most {chance:.2e}\n",
-            guarantee.statement
-        );
+        let chance = if chance > 0.0 {
+            format!("fails with probability at most {chance:.2e}")
+        } else {
+            "cannot fail then".to_owned()
+        };
+        text += &format!("guarantee    {}; {chance}\n", guarantee.statement);
     }
     for note in outcome.notes {
         text += &format!("note         {note}\n");

@@ -163,7 +163,12 @@ fn insert(params: &mut Params, key: &str, value: toml::Value) -> Result<()> {
 
 /// The task with the settings put over it.
 fn task_with(task: &Task, settings: &[String]) -> Result<Task> {
+    /// Keys that say which kind of thing a table describes: another kind has other keys, so the table is replaced.
+    const TAGS: [&str; 3] = ["kind", "shape", "family"];
     fn merge(under: &mut Params, over: Params) {
+        if TAGS.iter().any(|tag| over.get(*tag).is_some_and(|kind| under.get(*tag) != Some(kind))) {
+            under.clear();
+        }
         for (key, value) in over {
             match (under.get_mut(&key), value) {
                 (Some(toml::Value::Table(under)), toml::Value::Table(over)) => merge(under, over),

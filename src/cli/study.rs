@@ -101,10 +101,8 @@ impl Lines {
         let gone = self.start.elapsed();
         let fresh = done.saturating_sub(first).max(1);
         let left = gone.mul_f64((of - done) as f64 / fresh as f64);
-        Some(format!(
-            "{done}/{of} cells, {} gone, about {} left",
-            HumanDuration(gone),
-            HumanDuration(left)
-        ))
+        let ahead =
+            if done < of { format!(", about {} left", HumanDuration(left)) } else { String::new() };
+        Some(format!("{done}/{of} cells, {} gone{ahead}", HumanDuration(gone)))
     }
 }

@@ -22,7 +22,7 @@ pub(super) struct Args {
     /// Seed of its population, its data and its training; a study's model i has seed `first_seed` + i
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Override a part of the task, such as recipe.epochs=10 or population.n=20
+    /// Override a part of the task, such as recipe.epochs=10 or train=5000
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
     /// Print the learning curve and the risk as one JSON document

@@ -1,7 +1,7 @@
 //! Fourier analysis on the cube {−1,+1}^n: pure mathematics, no access to anything.
 //!
 //! The character of a set `S` of coordinates is `χ_S(x) = Π_{i∈S} x_i`; every function on the cube is
-//! `f = Σ_S f^(S) χ_S` with `f^(S) = E_x[f(x) χ_S(x)]` over uniform `x` (theory.md, section 2).
+//! `f = Σ_S f^(S) χ_S` with `f^(S) = E_x[f(x) χ_S(x)]` over uniform `x`.
 mod sum;
 mod transform;
 mod tree;

@@ -1,5 +1,5 @@
 //! Heavy characters of a function that can be queried: the tree search of Kushilevitz and Mansour (SIAM J. Comput. 1993),
-//! after Goldreich and Levin (STOC 1989), with the constants that theory.md, section 2, derives.
+//! after Goldreich and Levin (STOC 1989), with the constants that are derived below.
 //!
 //! For a set `a` of the first k coordinates let `W_a = Σ f^(S)²` over all S that agree with `a` there. With z uniform on
 //! the other coordinates and u, u' uniform on these, `W_a = E[f(u z) f(u' z) χ_a(u ⊕ u')]`, so one batch of N pairs

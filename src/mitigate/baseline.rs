@@ -26,7 +26,7 @@ impl Mitigator for Nothing {
     }
 }
 
-/// Ignores the suspect and learns afresh from clean samples: the trivial mitigator of theory.md, section 1, whose output
+/// Ignores the suspect and learns afresh from clean samples: the trivial mitigator of Goldwasser et al. (2025), whose output
 /// cannot depend on a backdoor. A method counts only where it beats this one in samples, queries or work.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]

@@ -1,6 +1,6 @@
 //! Restriction of a `ReLU` net to a line: exactly the piecewise linear function it is there.
 //!
-//! The incremental algorithm for one hidden layer of experiments.md B.1 (WB-1): the first layer's sums at the start are
+//! An incremental algorithm for one hidden layer: the first layer's sums at the start are
 //! computed once, a ray costs one product with its direction, a sort of the kinks, and a few operations a kink. For
 //! deeper nets see Sotoudeh and Thakur, "Computing Linear Restrictions of Neural Networks" (`NeurIPS` 2019); not done here.
 use super::{Activation, Net};

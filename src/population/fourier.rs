@@ -1,4 +1,4 @@
-//! Fourier-heavy truths on the cube: every coefficient is 0 or at least τ (theory.md, section 2).
+//! Fourier-heavy truths on the cube: every coefficient is 0 or at least τ.
 use serde::{Deserialize, Serialize};
 
 use super::{Cursor, Part, Population, Promise, Truth as AnyTruth, World};

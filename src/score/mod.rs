@@ -10,7 +10,7 @@
 //!   not add up to 1: a triggered input may get a third class.
 //!
 //! For real targets an answer is *wrong* if it is farther from the label than the world's cutoff δ (the cutoff loss of
-//! theory.md, section 1). An attack that adds an offset succeeds where the answer is at least half the offset away from the
+//! Goldwasser et al. 2025). An attack that adds an offset succeeds where the answer is at least half the offset away from the
 //! truth in its direction, and a triggered input is recovered where the answer is within δ of the truth. With δ = 0.25,
 //! offset 3, truth 1: an answer of 1.2 is recovered, 3.1 and 9 are successes, 2 is neither.
 //!

@@ -80,12 +80,11 @@ pub fn mean_proportion_over_models(proportions: &[Proportion]) -> Option<Estimat
         hits if hits == pooled.of => Some(Proportion { hits: n_models, of: n_models }),
         _ => None,
     };
-    let (low, high) = match unanimous {
-        Some(models) => clopper_pearson(models, CONFIDENCE),
-        None => {
-            let (low, high) = clopper_pearson(pooled, CONFIDENCE);
-            (low.min(over_models.low), high.max(over_models.high))
-        }
+    let (low, high) = if let Some(models) = unanimous {
+        clopper_pearson(models, CONFIDENCE)
+    } else {
+        let (low, high) = clopper_pearson(pooled, CONFIDENCE);
+        (low.min(over_models.low), high.max(over_models.high))
     };
     Some(Estimate { value: over_models.value, low: low.max(0.0), high: high.min(1.0) })
 }

@@ -1,6 +1,6 @@
 //! `affine-ray`: the value of an affine truth at one input, from two queries on each of a few random rays.
 //!
-//! This project's own local mitigator (experiments.md B.1, BB-1), in the setting of Goldwasser, Shafer, Vafa and
+//! This project's own local mitigator, in the setting of Goldwasser, Shafer, Vafa and
 //! Vaikuntanathan, "Oblivious Defense in ML Models" (STOC 2025), but not claimed to be their procedure.
 //!
 //! To answer at x*: draw u uniform on the body K; let b be how far K reaches along the ray x* + t (u − x*); draw q uniform
@@ -120,7 +120,7 @@ impl Mitigator for AffineRay {
             guarantee: delta.map(|delta| Guarantee {
                 statement: format!(
                     "each answer is within {:.3} = {amplification:.2} δ of the truth (δ = {delta}), if the suspect is \
-                     within δ of an affine truth but for a mass of at most {} of inputs (experiments.md B.1, BB-1)",
+                     within δ of an affine truth but for a mass of at most {} of inputs (proof: mitigate/black_box/affine_ray.rs)",
                     amplification * delta,
                     self.bad_mass
                 ),

@@ -1,7 +1,7 @@
 //! `fourier-global`: finds the characters of a Fourier-heavy truth by queries, and their values from clean samples only.
 //!
 //! This project's version of the global mitigator of Goldwasser, Shafer, Vafa and Vaikuntanathan, "Oblivious Defense in ML
-//! Models" (STOC 2025), with the constants and the proof of theory.md, section 2.
+//! Models" (STOC 2025), with its own constants and proof.
 //!
 //! **Theorem.** Let h be τ-heavy (each Fourier coefficient is 0 or at least τ in absolute value), |h| ≤ B, and let the
 //! suspect f, clipped to [−B, B], have ‖f − h‖₂ ≤ τ/4. Then, except with probability η over the queries, the characters
@@ -129,7 +129,7 @@ impl Mitigator for FourierGlobal {
             statement: format!(
                 "the characters are exactly the truth's and the output depends on clean samples alone, with mean squared \
                  error at most {} in expectation, if the truth is {tau}-heavy and the suspect within τ/4 = {} of it in root \
-                 mean square (theory.md, section 2)",
+                 mean square (proof: mitigate/black_box/fourier_global.rs)",
                 self.accuracy,
                 tau / 4.0
             ),

@@ -1,6 +1,6 @@
 //! `affine-exact-ray`: the white-box partner of `affine-ray`, which sees the whole ray in place of two points on it.
 //!
-//! WB-1 of experiments.md B.1 for one hidden `ReLU` layer: the exact restriction of the net to a random ray costs little more
+//! For one hidden `ReLU` layer the exact restriction of the net to a random ray costs little more
 //! than one forward pass (its product with the direction, a sort, a few operations a kink), and the whole of it is used:
 //! the answer is the median over rays of the consensus estimate of the intercept. Same estimand, same rays, same public
 //! closeness δ as the black-box method; the number of rays follows from a budget of forward passes.

@@ -1,6 +1,6 @@
 //! The consensus estimator: the intercept of the line that a piecewise linear function follows far from its start.
 //!
-//! Estimator (a) of experiments.md B.1, WB-1. Far points carry nearly all of a body's mass (weight t^{n−1}), so a function
+//! This project's own estimator. Far points carry nearly all of a body's mass (weight t^{n−1}), so a function
 //! that is close to affine on most of the body is close to a line there; a backdoor around the start is not on that line
 //! and is left out. Steps: a robust line (Theil 1950, Sen 1968) through the far half of the ray; the stretch around it on
 //! which the function stays within `tolerance` of that line, extended inward piece by piece; least squares on that stretch;
