@@ -26,7 +26,8 @@ fn main() -> Result<()> {
 
     // A published net can only be reached through a suspect, which counts what is asked of it.
     let publish = |net: &Net| {
-        let budget = Budget { queries: Some(2_000_000), clean_labels: Some(400), ..Budget::default() };
+        let budget =
+            Budget { queries: Some(2_000_000), clean_labels: Some(400), ..Budget::default() };
         Suspect::publish(net.clone(), budget)
     };
     let seeds = LabSeeds { samples: seed.child("clean"), method: seed.child("mitigator") };

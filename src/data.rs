@@ -131,8 +131,8 @@ pub fn stack(width: usize, rows: impl IntoIterator<Item = Vec<f64>>) -> Batch {
     Batch::from_shape_vec((n, width), flat).expect("rows of one width")
 }
 
-/// Most numbers that one batch may hold: 16 GiB of them.
-const MOST_NUMBERS: usize = 1 << 31;
+/// Most numbers that one batch may hold: 2 GiB of them.
+const MOST_NUMBERS: usize = 1 << 28;
 
 /// Checks that a batch of `rows` rows of `width` numbers can be thought of, before memory is asked for it.
 pub fn check_size(name: &'static str, rows: usize, width: usize) -> Result<()> {

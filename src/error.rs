@@ -124,7 +124,13 @@ impl Error {
     /// A parameter outside its range.
     #[expect(clippy::needless_pass_by_value, reason = "callers hand in numbers and literals")]
     pub fn parameter(name: &'static str, value: impl ToString, want: impl Into<String>) -> Self {
-        Self::Parameter { name, value: value.to_string(), want: want.into() }
+        /// What fits into a line of a terminal beside the rest.
+        const WIDTH: usize = 60;
+        let mut value = value.to_string();
+        if value.chars().count() > WIDTH {
+            value = value.chars().take(WIDTH).chain(std::iter::once('…')).collect();
+        }
+        Self::Parameter { name, value, want: want.into() }
     }
 
     /// An assumption that does not hold.
