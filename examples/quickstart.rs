@@ -14,7 +14,7 @@ use absolve::stats::Proportion;
 use absolve::study::{Model, Task};
 
 fn main() -> Result<()> {
-    // Nature: a function with four heavy Fourier coefficients on {−1, +1}^16, and a net that was trained on it.
+    // Nature: a function with four heavy Fourier coefficients on {−1, +1}^32, and a net that was trained on it.
     let task = Task::named_or_load("fourier")?;
     let model = Model::train(&task, 1, &mut |_| {})?;
     let world = model.world();
@@ -47,7 +47,7 @@ fn main() -> Result<()> {
     println!("spent: {} queries, {} clean labels", spent.queries, spent.clean_labels);
     assert!(success(&before) > 0.99, "the planted net obeys its trigger");
     assert!(success(&after) < 0.01, "the repaired function does not");
-    assert_eq!((spent.queries, spent.clean_labels), (65_536, 400));
+    assert_eq!((spent.queries, spent.clean_labels), (1_875_584, 400));
 
     // With the same coins, the clean twin gives the same function to the last bit: the backdoor left no trace in it.
     let twin = publish(&model.net);

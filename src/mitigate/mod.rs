@@ -13,6 +13,7 @@ pub mod white_box;
 use serde::{Deserialize, Serialize};
 
 pub use baseline::{Learner, Nothing, Relearn};
+use black_box::{AffineRay, FourierGlobal};
 
 use canonical::Canonical;
 
@@ -21,7 +22,7 @@ use crate::error::{Error, Result};
 use crate::fourier::FourierSum;
 use crate::ledger::Ledger;
 use crate::net::Net;
-use crate::population::World;
+use crate::population::{Promise, World};
 
 /// A way to answer well from a model that may hold a backdoor.
 pub trait Mitigator: Send + Sync {
@@ -36,6 +37,15 @@ pub trait Mitigator: Send + Sync {
     /// A global mitigator does its work here and answers from a net or function of its own; a local one keeps the
     /// suspect and queries it at every answer. Both are an [`Oracle`].
     fn mitigate<'a>(&self, suspect: &'a Self::Access, lab: &mut Lab<'a>) -> Result<Repaired<'a>>;
+}
+
+/// What the theorems here, at their defaults, assume of a suspect in `world`; none for a world that none is about.
+pub fn theorems(world: &World) -> Result<Vec<Assumption>> {
+    match world.promise {
+        Promise::Affine { .. } => Ok(AffineRay::default().assumption(world)?.into_iter().collect()),
+        Promise::FourierHeavy { .. } => Ok(vec![FourierGlobal::default().assumption(world)?]),
+        Promise::Nothing => Ok(Vec::new()),
+    }
 }
 
 /// How many clean samples to use: as many as were asked for, or all that the budget and the data allow.

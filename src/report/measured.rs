@@ -1,11 +1,11 @@
 //! Tables of what is measured beside the main scores: what each attack did to its models, and how far real answers are off.
 use serde::Serialize;
 
-use super::format::{human, share};
+use super::format::{NOTHING_MEASURED, human, share};
 use crate::stats::{
     Estimate, Proportion, Quantiles, mean_over_models, mean_proportion_over_models,
 };
-use crate::study::record::{AttackFacts, Measured, Outcome, Record};
+use crate::study::record::{AssumptionCheck, AttackFacts, Measured, Outcome, Record};
 use crate::study::summary::{NOTHING, Summary};
 
 /// What one attack did, over models.
@@ -20,6 +20,7 @@ pub(super) struct AttackView {
     fire_mass: String,
     moved: String,
     moved_l2: String,
+    from_class: String,
     risk_before: String,
     risk_after: String,
 }
@@ -39,9 +40,9 @@ pub(super) struct ErrorView {
 pub(super) fn attacks(summary: &Summary, records: &[Record]) -> Vec<AttackView> {
     let rows = summary.rows.iter().filter(|row| row.mitigator == NOTHING);
     rows.filter_map(|row| {
-        let facts: Vec<&AttackFacts> = done(records, &row.task, &row.attack, &row.mitigator)
-            .filter_map(|measured| measured.attack.as_ref())
-            .collect();
+        let cells: Vec<&Measured> = done(records, &row.task, &row.attack, &row.mitigator).collect();
+        let facts: Vec<&AttackFacts> =
+            cells.iter().filter_map(|measured| measured.attack.as_ref()).collect();
         let over = |of: fn(&AttackFacts) -> Option<Proportion>| {
             let each: Vec<Proportion> = facts.iter().filter_map(|facts| of(facts)).collect();
             share(mean_proportion_over_models(&each))
@@ -57,6 +58,7 @@ pub(super) fn attacks(summary: &Summary, records: &[Record]) -> Vec<AttackView> 
             fire_mass: over(|facts| facts.fire_mass),
             moved: over(|facts| Some(facts.moved)),
             moved_l2: mean(&distances),
+            from_class: from_class(&cells),
             risk_before: over(|facts| Some(facts.clean_risk_before)),
             risk_after: over(|facts| Some(facts.clean_risk_after)),
         })
@@ -84,6 +86,16 @@ pub(super) fn errors(summary: &Summary, records: &[Record]) -> Vec<ErrorView> {
     summary.rows.iter().filter_map(view).collect()
 }
 
+/// How far the models are from the class of their truth, against what the theorems allow: "0.06 of 0.125, held 20/20".
+fn from_class(cells: &[&Measured]) -> String {
+    let checks: Vec<&AssumptionCheck> =
+        cells.iter().filter_map(|measured| measured.model.theorems.first()).collect();
+    let Some(first) = checks.first() else { return NOTHING_MEASURED.to_owned() };
+    let worst = checks.iter().map(|check| check.measured).fold(0.0, f64::max);
+    let held = Proportion::count(checks.iter().map(|check| check.held));
+    format!("{}/{} worst {} of {}", held.hits, held.of, human(worst), human(first.limit))
+}
+
 fn done<'a>(
     records: &'a [Record],
     task: &'a str,
@@ -107,7 +119,7 @@ fn mean(values: &[f64]) -> String {
             format!("{} [{}, {}]", human(value), human(low.max(0.0)), human(high))
         }
         Some(Estimate { value, .. }) => format!("{} [n=1]", human(value)),
-        None => super::format::NOTHING_MEASURED.to_owned(),
+        None => NOTHING_MEASURED.to_owned(),
     }
 }
 

@@ -3,15 +3,16 @@ use super::model::Model;
 use super::picture;
 use super::plan::{Plan, TaskPlan};
 use super::record::{CLEAN_TWIN, Cell, Measured, ModelFacts, Outcome, Record, Spending, VERSION};
+use super::summary::NOTHING;
 use crate::access::{LabSeeds, Owned, Suspect};
 use crate::attack::{Planted, Trigger};
 use crate::error::{Error, Result};
 use crate::ledger::{Budget, Ledger};
-use crate::mitigate::Repaired;
+use crate::mitigate::{Assumption, Repaired, theorems};
 use crate::net::Net;
 use crate::population::Truth;
 use crate::registry::AnyMitigator;
-use crate::score::{self, AttackFacts, Exam};
+use crate::score::{self, AssumptionCheck, AttackFacts, Exam};
 use crate::stats::Proportion;
 
 /// Runs the cells of model `model` of `task` that `wanted` asks for, and hands each record to `keep` as soon as it is there.
@@ -87,6 +88,7 @@ struct Subject<'a> {
     net: Net,
     trigger: Option<Trigger>,
     facts: Option<AttackFacts>,
+    theorems: Vec<AssumptionCheck>,
     exam: Exam,
 }
 
@@ -124,7 +126,10 @@ impl<'a> Subject<'a> {
             None => None,
         };
         let net = planted.map_or_else(|| made.net.clone(), |planted| planted.net);
-        Ok(Self { made, net, trigger, facts, exam })
+        let theorems = theorems(&made.world())
+            .and_then(|assumptions| checks(&assumptions, &net, made))
+            .map_err(failed)?;
+        Ok(Self { made, net, trigger, facts, theorems, exam })
     }
 
     /// Runs one mitigator and scores what it gives back.
@@ -151,11 +156,7 @@ impl<'a> Subject<'a> {
         let bar = guarantee.as_ref().and_then(|guarantee| guarantee.error_bar);
         let scores = self.exam.mark(&*oracle, bar)?;
         let answers = suspect.spent() - prepare;
-        let mut checks = Vec::new();
-        for assumption in &assumptions {
-            let mut rng = seed.stream("assumptions");
-            checks.extend(score::check(assumption, &self.net, &*self.made.population, &mut rng)?);
-        }
+        let assumptions = checks(&assumptions, &self.net, self.made)?;
         let truth = match self.made.population.truth() {
             Some(Truth::Fourier(truth)) => Some(truth),
             _ => None,
@@ -164,22 +165,23 @@ impl<'a> Subject<'a> {
             (Some(function), Some(truth)) => Some(function.supports() == truth.supports()),
             _ => None,
         };
-        let picture = if with_picture {
-            picture::of(&self.net, &self.exam, function.as_ref(), truth)
-        } else {
-            None
-        };
+        // Spectra are for methods that looked at the suspect's: those with an assumption about it.
+        let found = function.as_ref().filter(|_| !assumptions.is_empty());
+        let picture = (with_picture && (found.is_some() || name == NOTHING))
+            .then(|| picture::of(&self.net, &self.exam, found, truth))
+            .flatten();
         debug_assert_eq!(self.trigger.is_some(), scores.attack_success.is_some());
         Ok(Measured {
             model: ModelFacts {
                 sha256: self.net.sha256(),
                 widths: self.net.widths(),
                 forward_flops: self.net.forward_flops(),
+                theorems: self.theorems.clone(),
             },
             attack: self.facts.clone(),
             scores,
             spent: Spending { prepare, answers, n_answers },
-            assumptions: checks,
+            assumptions,
             guarantee,
             notes,
             support_exact,
@@ -187,6 +189,16 @@ impl<'a> Subject<'a> {
             picture,
         })
     }
+}
+
+/// Checks assumptions about `net` against the truth of its population.
+fn checks(assumptions: &[Assumption], net: &Net, made: &Model) -> Result<Vec<AssumptionCheck>> {
+    let mut checks = Vec::new();
+    for assumption in assumptions {
+        let mut rng = made.seed().stream("assumptions");
+        checks.extend(score::check(assumption, net, &*made.population, &mut rng)?);
+    }
+    Ok(checks)
 }
 
 /// Attack success with no defence on triggered training inputs.

@@ -94,6 +94,9 @@ pub struct ModelFacts {
     pub widths: Vec<usize>,
     /// Operations of one forward pass: F.
     pub forward_flops: u64,
+    /// The assumptions of the theorems about this kind of truth, at their default parameters, checked against the truth:
+    /// how far this model is from its class, whatever the mitigator. None where there is no theorem or no known truth.
+    pub theorems: Vec<AssumptionCheck>,
 }
 
 /// What was spent, before the first answer and for answers.

@@ -40,7 +40,9 @@ const UNSPEAKABLE: &[&str] = &[
     "Truth",
     "truth()",
     "dyn Population",
+    "Family",
     "Cursor",
+    "Seed::new",
     "Ledger::new",
     "unmetered",
     "unsafe",
@@ -218,4 +220,21 @@ fn every_method_in_the_registry_is_used_by_the_default_study() {
     for name in MITIGATORS.iter().map(|entry| entry.name) {
         assert!(spec.mitigators.iter().any(|method| method.method == name), "{name}");
     }
+}
+
+#[test]
+fn every_test_that_the_architecture_names_is_there() {
+    let text = fs::read_to_string("ARCHITECTURE.md").unwrap();
+    let mut n_named = 0;
+    for module in ["tidy", "contract", "claims", "cli", "resume"] {
+        let tests = fs::read_to_string(format!("tests/it/{module}.rs")).unwrap();
+        for rest in text.split(&format!("`{module}::")).skip(1) {
+            let name = rest.split('`').next().unwrap();
+            // "every_mitigator_…" stands for all that begin so.
+            let wanted = format!("fn {}", name.trim_end_matches('…'));
+            assert!(tests.contains(&wanted), "{module}::{name} is named and is not there");
+            n_named += 1;
+        }
+    }
+    assert!(n_named > 10, "{n_named} tests are named");
 }

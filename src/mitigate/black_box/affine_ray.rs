@@ -62,6 +62,12 @@ impl Default for AffineRay {
 }
 
 impl AffineRay {
+    /// What the theorem assumes of a suspect in `world`; `None` without a closeness δ, for then nothing is claimed.
+    pub fn assumption(&self, world: &World) -> Result<Option<Assumption>> {
+        let delta = delta_of(self.delta, world)?;
+        Ok(delta.map(|delta| Assumption::CloseBeyondCutoff { delta, mass: self.bad_mass }))
+    }
+
     /// The number of rays an answer needs, and the failure probability that this gives.
     pub fn rays(&self) -> Result<(usize, f64)> {
         if !(self.bad_mass >= 0.0 && self.bad_mass < 0.25) {
@@ -127,10 +133,7 @@ impl Mitigator for AffineRay {
                 error_bar: Some(amplification * delta),
                 failure_probability: failure,
             }),
-            assumptions: delta
-                .map(|delta| Assumption::CloseBeyondCutoff { delta, mass: self.bad_mass })
-                .into_iter()
-                .collect(),
+            assumptions: self.assumption(&lab.world)?.into_iter().collect(),
             notes,
             ..Repaired::unclaimed(local)
         })

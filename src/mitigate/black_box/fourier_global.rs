@@ -136,7 +136,7 @@ impl Mitigator for FourierGlobal {
             error_bar: None,
             failure_probability: failure,
         });
-        let assumptions = vec![Assumption::CloseInMeanSquare { distance: tau / 4.0, bound }];
+        let assumptions = vec![self.assumption(&lab.world)?];
         Ok(Repaired {
             guarantee,
             assumptions,
@@ -163,6 +163,12 @@ impl Questions for Metered<'_> {
 }
 
 impl FourierGlobal {
+    /// What the theorem assumes of a suspect in `world`.
+    pub fn assumption(&self, world: &World) -> Result<Assumption> {
+        let HeavySearch { tau, bound, .. } = self.plan(world)?;
+        Ok(Assumption::CloseInMeanSquare { distance: tau / 4.0, bound })
+    }
+
     /// What to look for, after a check that it makes sense here.
     fn plan(&self, world: &World) -> Result<HeavySearch> {
         let Domain::Cube { n } = world.domain else {
