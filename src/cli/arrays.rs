@@ -27,6 +27,9 @@ pub(super) fn read(path: &Path) -> Result<Batch> {
             "its numbers are of a type that is not read: f64, f32, i64, i32, u8 and i8 are",
         )
     })?;
+    if batch.is_empty() {
+        return Err(Error::file(path, format!("it is empty: its shape is {:?}", batch.dim())));
+    }
     match batch.indexed_iter().find(|(_, x)| !x.is_finite()) {
         Some(((row, column), x)) => Err(Error::file(
             path,

@@ -172,8 +172,9 @@ impl Args {
         if let (Some(paths), Some(name)) = (&self.clean, self.domain) {
             let xs = arrays::read(&paths[0])?;
             let ys = arrays::read(&paths[1])?;
+            crate::data::check("clean inputs", &xs, file.net.shape().inputs)?;
             let domain = name.of(&xs);
-            let table = Table::new(xs, ys, domain, file.net.shape().outputs)?;
+            let table = Table::new(xs, ys, domain, file.net.shape().outputs, file.target)?;
             let hidden = file.net.widths()[1..file.net.layers().len()].to_vec();
             let number = self.seed.or(file.provenance.seed).unwrap_or(1);
             return Ok(Setting {

@@ -2,9 +2,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::least_squares::affine_fit;
-use super::low_degree::{degree_for, low_degree_fit};
+use super::low_degree::{Reach, low_degree_fit};
 use super::{Mitigator, Repaired, n_samples};
 use crate::access::{Lab, Oracle};
+use crate::data::Labeled;
 use crate::error::{Error, Result};
 use crate::net::{Lesson, Net, fit};
 use crate::population::{Promise, World};
@@ -43,7 +44,7 @@ pub struct Relearn {
 #[serde(rename_all = "kebab-case")]
 pub enum Learner {
     /// The learner of the class that is promised, so that nobody is compared with a straw man: least squares for an affine
-    /// truth, low-degree learning for a Fourier-heavy one; else the recipe.
+    /// truth, low-degree learning for a Fourier-heavy one; the recipe where there are too few samples for them, and elsewhere.
     #[default]
     Auto,
     /// A net by the public recipe.
@@ -71,22 +72,25 @@ impl Mitigator for Relearn {
         }
         let data = lab.clean.draw(n_samples)?;
         match (self.learner, lab.world.promise) {
-            (Learner::Auto, Promise::Affine { .. }) | (Learner::LeastSquares, _) => {
-                let net = affine_fit(&data, lab.ledger)?;
-                let notes = vec!["an affine function by least squares".to_owned()];
-                return Ok(Repaired { notes, ..Repaired::owned(net, lab.ledger) });
+            (Learner::Auto, Promise::Affine { .. }) if data.len() > lab.world.domain.n() => {
+                return least_squares(&data, lab);
             }
+            (Learner::LeastSquares, _) => return least_squares(&data, lab),
             (Learner::Auto | Learner::LowDegree, Promise::FourierHeavy { tau, .. }) => {
-                let function = low_degree_fit(&data, tau, lab.ledger)?;
-                let (degree, n_characters) = degree_for(lab.world.domain.n());
-                let notes = vec![format!(
-                    "{n_characters} characters of degree at most {degree} tried on clean samples"
-                )];
-                return Ok(Repaired { notes, ..Repaired::recovered(function, lab) });
+                let reach = Reach::of(lab.world.domain.n(), tau, data.len());
+                match (reach, self.learner) {
+                    (Some(reach), _) => return low_degree(&data, reach, lab),
+                    (None, Learner::LowDegree) => {
+                        let why =
+                            format!("{} samples do not reach a coefficient of {tau}", data.len());
+                        return Err(Error::assumption("low-degree learning", why));
+                    }
+                    (None, _) => {}
+                }
             }
             (Learner::LowDegree, _) => {
-                let why = "low-degree learning needs a promise of a Fourier-heavy truth";
-                return Err(Error::assumption("relearn", why));
+                let why = "a promise of a Fourier-heavy truth is needed";
+                return Err(Error::assumption("low-degree learning", why));
             }
             (Learner::Auto | Learner::Recipe, _) => {}
         }
@@ -98,4 +102,19 @@ impl Mitigator for Relearn {
         let net = fit(&start, lesson, lab.ledger, &mut |_| {})?.net;
         Ok(Repaired::owned(net, lab.ledger))
     }
+}
+
+fn least_squares<'a>(data: &Labeled, lab: &Lab<'a>) -> Result<Repaired<'a>> {
+    let net = affine_fit(data, lab.ledger)?;
+    let notes = vec!["an affine function by least squares".to_owned()];
+    Ok(Repaired { notes, ..Repaired::owned(net, lab.ledger) })
+}
+
+fn low_degree<'a>(data: &Labeled, reach: Reach, lab: &Lab<'a>) -> Result<Repaired<'a>> {
+    let function = low_degree_fit(data, reach, lab.ledger)?;
+    let Reach { degree, n_characters, .. } = reach;
+    let notes = vec![format!(
+        "{n_characters} characters of degree at most {degree} tried on clean samples"
+    )];
+    Ok(Repaired { notes, ..Repaired::recovered(function, lab) })
 }

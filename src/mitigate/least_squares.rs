@@ -8,8 +8,8 @@ use crate::net::{Activation, Layer, Net, Precision};
 
 /// The affine function with the least squared error on `data`, as a net of one linear layer.
 ///
-/// Solves the normal equations of centred inputs by Cholesky's method. Charges 2 N n² for the products and n³/3 for the
-/// factor.
+/// Solves the normal equations of centred inputs by Cholesky's method. Charges 2 N n² for the products and 2n³/3 for the
+/// elimination.
 ///
 /// # Errors
 /// If the inputs do not determine it: fewer samples than unknowns, or inputs on a plane.
@@ -20,7 +20,7 @@ pub(super) fn affine_fit(data: &Labeled, ledger: &Ledger) -> Result<Net> {
         return undetermined(format!("{} unknowns need as many samples, got {n_samples}", n + 1));
     }
     let (rows, width) = (n_samples as u64, (n + data.ys.ncols()) as u64);
-    ledger.flops(2 * rows * width * n as u64 + (n as u64).pow(3) / 3)?;
+    ledger.flops(2 * rows * width * n as u64 + 2 * (n as u64).pow(3) / 3)?;
     let mean = |batch: &Array2<f64>| {
         batch.mean_axis(Axis(0)).unwrap_or_else(|| Array1::zeros(batch.ncols()))
     };
@@ -81,7 +81,7 @@ mod tests {
         let net = affine_fit(&Labeled { xs: xs.clone(), ys: ys.clone() }, &ledger).unwrap();
         assert!((&net.layers()[0].weight.t() - &slope).iter().all(|d| d.abs() < 1e-10));
         assert!((net.layers()[0].bias[0] - 0.7).abs() < 1e-10);
-        assert_eq!(ledger.spent().flops, 2 * 40 * 6 * 5 + 125 / 3);
+        assert_eq!(ledger.spent().flops, 2 * 40 * 6 * 5 + 250 / 3);
         let mut flat = xs.clone();
         flat.column_mut(4).assign(&xs.column(0));
         assert!(affine_fit(&Labeled { xs: flat, ys: ys.clone() }, &ledger).is_err());

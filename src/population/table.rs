@@ -12,12 +12,19 @@ pub struct Table {
 }
 
 impl Table {
-    /// Clean samples for a model with `outputs` outputs. With several outputs labels are one-hot rows or a column of class
-    /// numbers; with one they are signs, if all are −1 or +1, else real numbers.
+    /// Clean samples for a model with `outputs` outputs. What labels mean is `target`, if that is known; else with several
+    /// outputs classes (one-hot rows or a column of class numbers), with one signs, if all are −1 or +1, else real numbers.
+    /// A real answer then counts as wrong if it is more than 0.5 off.
     ///
     /// # Errors
     /// If the tables do not fit together, or an input lies outside the domain.
-    pub fn new(xs: Batch, ys: Batch, domain: Domain, outputs: usize) -> Result<Self> {
+    pub fn new(
+        xs: Batch,
+        ys: Batch,
+        domain: Domain,
+        outputs: usize,
+        target: Option<Target>,
+    ) -> Result<Self> {
         domain.check()?;
         crate::data::check("clean inputs", &xs, domain.n())?;
         if xs.nrows() != ys.nrows() {
@@ -29,11 +36,19 @@ impl Table {
             return Err(Error::parameter("clean input", format!("row {i}"), want));
         }
         let signs = ys.iter().all(|y| (y.abs() - 1.0).abs() < 1e-9);
-        let target = match outputs {
-            1 if signs => Target::Sign,
-            1 => Target::Real,
-            k => Target::Classes(k),
+        let target = match (target, outputs) {
+            (Some(target), _) => target,
+            (None, 1) if signs => Target::Sign,
+            (None, 1) => Target::Real,
+            (None, k) => Target::Classes(k),
         };
+        if target == Target::Sign && !signs {
+            return Err(Error::parameter(
+                "labels",
+                "other numbers",
+                "this model's labels are −1 and +1",
+            ));
+        }
         let ys = match target {
             Target::Classes(k) if ys.ncols() == 1 => one_hot(&ys, k)?,
             _ => ys,

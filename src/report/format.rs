@@ -33,7 +33,9 @@ pub(super) fn points(estimate: Option<Estimate>) -> String {
 pub(super) fn cost(estimate: Option<Estimate>) -> String {
     match estimate {
         Some(e) if has_no_spread(e) => human(e.value),
-        _ => with_interval(estimate, human, human),
+        // Nothing costs less than nothing, whatever Student's t says of few models.
+        Some(e) => with_interval(Some(Estimate { low: e.low.max(0.0), ..e }), human, human),
+        None => with_interval(None, human, human),
     }
 }
 

@@ -15,7 +15,7 @@ use super::provenance::{Provenance, provenance};
 use super::results::{GroupView, Remark, results};
 use super::scatter::{ACCESS_STYLES, AccessStyle};
 use super::spectrum::FUNCTIONS;
-use super::table::{ATTACK_FAILED_MARK, FAILED_MARK};
+use super::table::{ATTACK_FAILED_MARK, FAILED_MARK, unseen};
 use crate::error::Result;
 use crate::study::record::{CLEAN_TWIN, Record};
 use crate::study::summary::{Row, Summary};
@@ -50,6 +50,7 @@ struct View<'a> {
     legend: Vec<LegendEntry>,
     functions: [(&'static str, &'static str); 3],
     nothing: &'static str,
+    unseen: String,
     clean_twin: &'static str,
     failed_mark: &'static str,
     attack_failed_mark: &'static str,
@@ -97,6 +98,7 @@ pub fn html(page: &Page<'_>) -> Result<String> {
         legend: ACCESS_STYLES.iter().filter(|style| used(style.access)).map(entry).collect(),
         functions: FUNCTIONS,
         nothing: NOTHING_MEASURED,
+        unseen: unseen(rows),
         clean_twin: CLEAN_TWIN,
         failed_mark: FAILED_MARK,
         attack_failed_mark: ATTACK_FAILED_MARK,

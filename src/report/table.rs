@@ -2,9 +2,10 @@
 use super::format::{NOTHING_MEASURED, ONE_MODEL, cost, of, share};
 use super::group::by_task_and_attack;
 use crate::stats::Estimate;
+use crate::stats::unseen_kind;
 use crate::study::summary::{Row, Summary};
 
-/// Follows the number of models where the mitigator or the scorer failed on some.
+/// Follows the number of models where training, the mitigator or the scorer failed on some.
 pub(super) const FAILED_MARK: &str = "†";
 
 /// Follows the number of models where the attack did not take hold of some.
@@ -112,11 +113,20 @@ fn one_line(name: &str) -> String {
         .collect()
 }
 
+/// What so many models cannot say.
+pub(super) fn unseen(rows: &[Row]) -> String {
+    let n_models = rows.iter().map(|row| row.n_models).max().unwrap_or(0);
+    let share = 100.0 * unseen_kind(n_models);
+    format!(
+        "The intervals are about models like these: a kind of model that none of {n_models} is of may still be up to {share:.1}% of all."
+    )
+}
+
 fn legend(rows: &[Row]) -> String {
     let mut lines = vec![
         "Every number is a mean over independently trained models; [a, b] is its 95% interval. For shares that is the union".to_owned(),
-        "of Student's t over models and Clopper-Pearson over all pooled answers, and where all models are at 0% or at 100% Clopper-Pearson over models".to_owned(),
-        "(ten alike exclude a rare other kind no better). For costs Student's t, or no interval where all models cost the same.".to_owned(),
+        "of Student's t over models and Clopper-Pearson over all pooled answers; for costs Student's t, or no interval where all models cost the same.".to_owned(),
+        unseen(rows),
         "models: measured. clean risk: wrong answers on clean inputs. attack success, recovered: triggered inputs answered as the attacker wants, and rightly.".to_owned(),
         "queries, work: an answer, + before the first answer. F: one forward pass of the model under test. labels: clean labelled samples used.".to_owned(),
         format!("held: models on which every assumption of the mitigator's theorem held, of those checked. {NOTHING_MEASURED}: not measured."),
@@ -127,7 +137,7 @@ fn legend(rows: &[Row]) -> String {
         ));
     }
     if rows.iter().any(|row| row.n_failed > 0) {
-        lines.push(format!("{FAILED_MARK}n: the mitigator or the scorer failed on n models, which count for nobody's success."));
+        lines.push(format!("{FAILED_MARK}n: training, the mitigator or the scorer failed on n models, which count for nobody's success."));
     }
     if rows.iter().any(|row| row.n_attack_failed > 0) {
         lines.push(format!(

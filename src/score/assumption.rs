@@ -71,7 +71,7 @@ pub fn check(
             let mut far = Proportion { hits: 0, of: 0 };
             each_block(domain, net, truth, rng, &mut |answers, truth| {
                 let errors = answers - truth;
-                far.hits += errors.iter().filter(|e| e.abs() > delta).count() as u64;
+                far.hits += errors.iter().filter(|e| e.is_nan() || e.abs() > delta).count() as u64;
                 far.of += errors.len() as u64;
             })?;
             // A sample decides only up to its interval: the upper end has to keep the limit.

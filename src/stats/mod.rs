@@ -3,7 +3,9 @@ mod proportion;
 mod summary;
 
 pub use proportion::{Proportion, binomial_tail, clopper_pearson};
-pub use summary::{Quantiles, mean_over_models, mean_proportion_over_models, quantile};
+pub use summary::{
+    Quantiles, mean_over_models, mean_proportion_over_models, quantile, unseen_kind,
+};
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,6 @@
 //! One model's cells: train it once, plant every attack, run every mitigator, score. A pure function of plan and seed.
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use super::model::Model;
 use super::picture;
 use super::plan::{Plan, TaskPlan};
@@ -58,11 +60,17 @@ pub(super) fn run_model(
         };
         for (mitigator, method) in missing {
             let outcome = match &subject {
-                Ok(subject) => match subject.measure(task, mitigator, method, model == 0) {
-                    Ok(measured) if survives_json(&measured) => Outcome::Done(Box::new(measured)),
-                    Ok(_) => Outcome::Failed { why: "a measured number is not finite".to_owned() },
-                    Err(error) => Outcome::Failed { why: error.to_string() },
-                },
+                Ok(subject) => {
+                    match caught(|| subject.measure(task, mitigator, method, model == 0)) {
+                        Ok(measured) if survives_json(&measured) => {
+                            Outcome::Done(Box::new(measured))
+                        }
+                        Ok(_) => {
+                            Outcome::Failed { why: "a measured number is not finite".to_owned() }
+                        }
+                        Err(error) => Outcome::Failed { why: error.to_string() },
+                    }
+                }
                 Err(outcome) => outcome.clone(),
             };
             keep(record(cell(attack, mitigator), method.access(), outcome))?;
@@ -70,6 +78,18 @@ pub(super) fn run_model(
     }
     Ok(())
 }
+
+/// Runs `work`; a panic in it is a bug, and costs this cell and not the study.
+fn caught<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        Err(Error::Training(
+            "the program has a bug here: it panicked (see standard error)".to_owned(),
+        ))
+    })
+}
+
+/// Largest recovered function that is kept in a record; a larger one is none that a person could read.
+const MOST_TERMS: usize = 256;
 
 /// Whether a record can be read back: JSON has no infinities, and one of them would lose the whole file.
 fn survives_json(measured: &Measured) -> bool {
@@ -95,7 +115,11 @@ struct Subject<'a> {
 impl<'a> Subject<'a> {
     /// Plants `attack`; the clean twin is published as it is. An attack that does not take hold is an outcome of its own.
     fn new(plan: &Plan, task: &TaskPlan, made: &'a Model, attack: &str) -> Result<Self, Outcome> {
-        let failed = |error: Error| Outcome::Failed { why: format!("planting: {error}") };
+        // A trigger that changes nothing, or that leaves nothing to score, is an attack that did not take hold.
+        let failed = |error: Error| match error {
+            Error::Training(why) if attack != CLEAN_TWIN => Outcome::AttackFailed { why },
+            error => Outcome::Failed { why: format!("planting: {error}") },
+        };
         let seed = made.seed().child("attack").child(attack);
         let planted: Option<Planted> = match task.attacks.iter().find(|(name, _)| name == attack) {
             Some((_, method)) => {
@@ -185,7 +209,7 @@ impl<'a> Subject<'a> {
             guarantee,
             notes,
             support_exact,
-            function,
+            function: function.filter(|function| function.terms().len() <= MOST_TERMS),
             picture,
         })
     }

@@ -102,6 +102,8 @@ fn on_threads<T: Sync>(
         for _ in 0..n_threads.min(items.len()) {
             let thread = std::thread::Builder::new().stack_size(STACK);
             thread.spawn_scoped(scope, worker).map_err(|error| {
+                // Those that did start are not to run the whole study before anybody hears of it.
+                next.store(items.len(), Ordering::Relaxed);
                 Error::parameter("jobs", n_threads, format!("a thread could not start: {error}"))
             })?;
         }
@@ -112,21 +114,26 @@ fn on_threads<T: Sync>(
 
 /// Puts the records of a plan together.
 pub fn summarise(plan: &Plan, records: &[Record]) -> Summary {
+    let place: BTreeMap<Cell, usize> =
+        plan.cells().into_iter().enumerate().map(|(place, cell)| (cell, place)).collect();
+    let mut records = records.to_vec();
+    records.sort_by_key(|record| place.get(&record.cell).copied());
     Summary {
         version: VERSION,
         plan: plan.hash.clone(),
         name: plan.spec.name.clone(),
         question: plan.spec.question.clone(),
-        rows: rows(records),
+        rows: rows(&records),
     }
 }
 
 /// Reads the records of a finished or interrupted study, in the order of the file.
 pub fn load(path: &Path) -> Result<Vec<Record>> {
-    let text = String::from_utf8(storage::read(path, MAX_BYTES)?)
-        .map_err(|_| Error::file(path, "not text in UTF-8"))?;
-    // What a kill cut short has no line end.
-    let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
+    let bytes = storage::read(path, MAX_BYTES)?;
+    // What a kill cut short has no line end, and may stop in the middle of a character.
+    let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+    let whole =
+        std::str::from_utf8(&bytes[..end]).map_err(|_| Error::file(path, "not text in UTF-8"))?;
     let read = |(number, line): (usize, &str)| {
         let bad = |why: String| Error::file(path, format!("line {}: {why}", number + 1));
         let value: serde_json::Value =
@@ -202,6 +209,7 @@ struct Out {
     records_path: PathBuf,
     timings_path: PathBuf,
     done: BTreeMap<Cell, Record>,
+    broken: bool,
 }
 
 impl Out {
@@ -217,14 +225,21 @@ impl Out {
             records_path: records_path.to_owned(),
             timings_path,
             done,
+            broken: false,
         })
     }
 
     fn keep(&mut self, record: Record, seconds: f64) -> Result<()> {
+        // After a line that failed half way no other may follow it.
+        if self.broken {
+            return Err(Error::file(&self.records_path, "an earlier record could not be written"));
+        }
+        self.broken = true;
         storage::append_line(&mut self.records, &self.records_path, line_of(&record)?.trim_end())?;
         let timing = serde_json::json!({ "cell": record.cell, "seconds": seconds });
         storage::append_line(&mut self.timings, &self.timings_path, &timing.to_string())?;
         self.done.insert(record.cell.clone(), record);
+        self.broken = false;
         Ok(())
     }
 }

@@ -49,6 +49,7 @@ params = { coordinates = 2 }
 
 [[attack]]
 method = "half-space"
+params = { mass = 0.25 }
 
 [[mitigator]]
 method = "nothing"
@@ -77,12 +78,13 @@ pub(crate) fn absolve(dir: &Path) -> Command {
     command
 }
 
-/// Standard error of a command that has to fail with `code`: one line that begins with "error: ".
+/// Standard error of a command that has to fail with `code`, saying "error: " and no panic.
 pub(crate) fn error_of(command: &mut Command, code: i32) -> String {
     let output = command.output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(code), "{said}");
     assert!(!said.contains("panicked"), "{said}");
+    assert!(said.lines().any(|line| line.starts_with("error: ")), "{said}");
     said
 }
 

@@ -44,6 +44,9 @@ const UNSPEAKABLE: &[&str] = &[
     "Cursor",
     "Seed::new",
     "Ledger::new",
+    "set_budget",
+    "allow_answers",
+    "Budget",
     "unmetered",
     "unsafe",
 ];

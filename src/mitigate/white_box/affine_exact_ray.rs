@@ -97,8 +97,15 @@ impl AffineExactRay {
             );
             return Err(Error::parameter("passes", self.passes, want));
         }
-        let rays = affordable.floor() as usize;
-        Ok(if rays.is_multiple_of(2) { rays - 1 } else { rays })
+        // The largest odd number that leaves room for the sort of the median.
+        let cost = |m: usize| {
+            product as f64 + m as f64 * ray as f64 + (m as f64 * (m as f64).log2()).ceil()
+        };
+        let mut rays = (affordable.floor() as usize - 1) | 1;
+        while rays > 1 && cost(rays) > self.passes * net.forward_flops() as f64 {
+            rays -= 2;
+        }
+        Ok(rays)
     }
 }
 
