@@ -53,7 +53,7 @@ pub(super) fn low_degree_fit(data: &Labeled, reach: Reach, ledger: &Ledger) -> R
     // The labels times the characters of the sets on the path: each set multiplies one more column onto its parent's.
     let mut path: Vec<(usize, Vec<f64>)> = vec![(0, data.ys.column(0).to_vec())];
     let mut support: Vec<usize> = Vec::new();
-    keep(&support, &path[0].1, cut, &mut terms);
+    keep(&support, mean(&path[0].1), cut, &mut terms);
     while let Some((next, products)) = path.last_mut() {
         if *next >= n || support.len() >= degree {
             path.pop();
@@ -62,16 +62,27 @@ pub(super) fn low_degree_fit(data: &Labeled, reach: Reach, ledger: &Ledger) -> R
         }
         let i = *next;
         *next += 1;
+        if support.len() + 1 == degree {
+            // Most sets are of the largest degree, and nothing is built on them: their sum is enough.
+            let sum: f64 = products.iter().zip(&columns[i]).map(|(p, x)| p * x).sum();
+            support.push(i);
+            keep(&support, sum / n_samples as f64, cut, &mut terms);
+            support.pop();
+            continue;
+        }
         let longer: Vec<f64> = products.iter().zip(&columns[i]).map(|(p, x)| p * x).collect();
         support.push(i);
-        keep(&support, &longer, cut, &mut terms);
+        keep(&support, mean(&longer), cut, &mut terms);
         path.push((i + 1, longer));
     }
     Ok(FourierSum::new(terms))
 }
 
-fn keep(support: &[usize], products: &[f64], cut: f64, terms: &mut Vec<Term>) {
-    let value = products.iter().sum::<f64>() / products.len().max(1) as f64;
+fn mean(products: &[f64]) -> f64 {
+    products.iter().sum::<f64>() / products.len().max(1) as f64
+}
+
+fn keep(support: &[usize], value: f64, cut: f64, terms: &mut Vec<Term>) {
     if value.abs() >= cut {
         terms.push(Term { support: support.to_vec(), value });
     }
