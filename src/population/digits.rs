@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn the_data_are_the_known_ones() {
-        // Class counts as scikit-learn's documentation of load_digits gives them (178 to 183 a class, 1,797 in all).
+        // The class counts of the testing set, as the UCI page of the data set gives them.
         let all = images().unwrap();
         let mut counts = [0; N_CLASSES];
         all.ys.rows().into_iter().for_each(|y| counts[argmax(&y.to_vec())] += 1);
