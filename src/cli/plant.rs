@@ -26,7 +26,7 @@ pub(super) struct Args {
     /// Seed of the model's population and training [default: what the file says]
     #[arg(long)]
     seed: Option<u64>,
-    /// Seed of the secret itself [default: the model's, as in a study]
+    /// Seed of the secret itself [default: the model's]
     #[arg(long, value_name = "SECRET")]
     attack_seed: Option<u64>,
     /// A parameter of the attack, such as mass=0.01

@@ -294,6 +294,22 @@ fn the_half_space_fires_on_the_mass_it_was_given() {
 }
 
 #[test]
+fn triggered_inputs_are_all_those_whose_true_class_is_not_the_attackers() {
+    let mut task = task("digits");
+    task.recipe.epochs = 2;
+    let model = Model::train(&task, 502, &mut |_| {}).unwrap();
+    let planted = plant(&model, "badnets", "target = 3");
+    let mut rng = seed(1).stream("exam");
+    let exam =
+        Exam::new(&*model.population, model.test().unwrap(), Some(&planted.trigger), &mut rng)
+            .unwrap();
+    let class = |i: &usize| absolve::data::argmax(&row(&exam.test.ys, *i));
+    let others: Vec<usize> = (0..exam.test.len()).filter(|i| class(i) != 3).collect();
+    assert_eq!(exam.triggered.as_ref().unwrap().from, others);
+    assert!(others.len() < exam.test.len());
+}
+
+#[test]
 fn the_rungs_of_the_ladder_are_the_three_that_reports_name() {
     assert_eq!(<dyn Oracle>::NAME, "black box");
     assert_eq!(<dyn absolve::access::Gradients>::NAME, "gradients");
