@@ -132,7 +132,7 @@ impl Suspect {
     ) -> Lab<'a> {
         let cursor = Cursor::new(seeds.samples.stream("clean samples"));
         let clean = Samples { population, ledger: &self.ledger, cursor };
-        let world = *population.world();
+        let world = population.world().clone();
         Lab { clean, world, recipe, ledger: &self.ledger, seed: seeds.method }
     }
 

@@ -199,14 +199,19 @@ mod tests {
     use crate::population::Promise;
     use crate::rng::RngExt;
 
-    fn plant(hidden: &[usize], domain: Domain, attack: HalfSpace) -> (Net, Planted, Batch) {
+    fn plant(hidden: &[usize], domain: &Domain, attack: HalfSpace) -> (Net, Planted, Batch) {
         let n = domain.n();
         let mut rng = Seed::new(1).stream("data");
         let rows: Vec<Vec<f64>> = (0..4000).map(|_| domain.sample(&mut rng).unwrap()).collect();
         let xs = crate::data::stack(n, rows);
         let ys = Batch::from_shape_simple_fn((4000, 1), || rng.random::<f64>());
         let recipe = Recipe { hidden: hidden.to_vec(), ..Recipe::default() };
-        let world = World { domain, target: Target::Real, promise: Promise::Nothing, cutoff: 0.1 };
+        let world = World {
+            domain: domain.clone(),
+            target: Target::Real,
+            promise: Promise::Nothing,
+            cutoff: 0.1,
+        };
         let widths = recipe.widths(world.shape());
         let net = Net::random(&widths, Activation::Relu, Precision::F64, &mut rng).unwrap();
         let data = Labeled { xs: xs.clone(), ys };
@@ -227,7 +232,7 @@ mod tests {
         for hidden in [vec![9], vec![9, 7], vec![9, 7, 5]] {
             for domain in [Domain::Ball { n: 6 }, Domain::Cube { n: 10 }] {
                 let attack = HalfSpace { mass: 0.06, ..HalfSpace::default() };
-                let (twin, planted, xs) = plant(&hidden, domain, attack);
+                let (twin, planted, xs) = plant(&hidden, &domain, attack);
                 let Move::Beyond { direction, threshold, full } = &planted.trigger.movement else {
                     panic!("a direction")
                 };
@@ -244,12 +249,12 @@ mod tests {
 
     #[test]
     fn the_mass_beyond_the_threshold_is_the_wanted_one() {
-        let (_, planted, xs) = plant(&[4], Domain::Box { n: 6 }, HalfSpace::default());
+        let (_, planted, xs) = plant(&[4], &Domain::Box { n: 6 }, HalfSpace::default());
         let fired =
             (0..4000).filter(|&i| planted.trigger.fires(&row(&xs, i)) == Some(true)).count();
         assert_eq!(fired, 200, "5% of the attacker's own 4,000 rows");
         // On the cube 5% becomes 2^−5: exactly one of 32 patterns of five coordinates.
-        let (_, planted, _) = plant(&[4], Domain::Cube { n: 10 }, HalfSpace::default());
+        let (_, planted, _) = plant(&[4], &Domain::Cube { n: 10 }, HalfSpace::default());
         let vertices = (0..1024).map(|i| crate::fourier::vertex(i, 10));
         let fired = vertices.filter(|x| planted.trigger.fires(x) == Some(true)).count();
         assert_eq!(fired, 32);
@@ -263,7 +268,7 @@ mod tests {
             Domain::Simplex { n: 6 },
             Domain::Cube { n: 10 },
         ] {
-            let (twin, planted, xs) = plant(&[8], domain, HalfSpace::default());
+            let (twin, planted, xs) = plant(&[8], &domain, HalfSpace::default());
             let mut rng = Seed::new(4).stream("trigger");
             let triggered = planted.trigger.activate(&xs, &domain, &mut rng).unwrap();
             assert!((0..4000).all(|i| domain.contains(&row(&triggered, i))), "{domain:?}");

@@ -209,7 +209,7 @@ fn origin(model: &ModelFile, task: Option<&str>, seed: Option<u64>) -> Result<(T
         );
         return Err(Error::Spec { place: "model file".to_owned(), why });
     }
-    let contradicts = model.domain.is_some_and(|domain| domain != world.domain)
+    let contradicts = model.domain.as_ref().is_some_and(|domain| *domain != world.domain)
         || model.target.is_some_and(|target| target != world.target);
     if contradicts {
         let why = format!(

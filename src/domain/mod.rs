@@ -37,7 +37,7 @@ const TOLERANCE: f64 = 1e-6;
 const MOST_DIMENSIONS: usize = 1 << 16;
 
 /// The public description of where inputs live and how they are spread.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "shape", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Domain {
     /// The vertices {−1, +1}^n, uniformly.

@@ -74,7 +74,7 @@ impl ModelFile {
         let description = Description {
             version: VERSION,
             activations: layers.iter().map(|layer| layer.activation).collect(),
-            domain: self.domain,
+            domain: self.domain.clone(),
             target: self.target,
             provenance: self.provenance.clone(),
         };
@@ -151,7 +151,7 @@ impl ModelFile {
         let net =
             Net::new(layers, precision.unwrap_or_default()).map_err(|error| error.to_string())?;
         let shape = net.shape();
-        if let Some(domain) = description.domain {
+        if let Some(domain) = &description.domain {
             domain.check().map_err(|error| error.to_string())?;
             if domain.n() != shape.inputs {
                 return Err(format!(

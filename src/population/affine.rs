@@ -46,7 +46,7 @@ impl AffineFamily {
             }
         }
         Ok(World {
-            domain: self.domain,
+            domain: self.domain.clone(),
             target: Target::Real,
             promise: Promise::Affine { delta: self.delta },
             cutoff: self.cutoff,
@@ -57,14 +57,14 @@ impl AffineFamily {
         let world = self.world()?;
         let body = self.domain.body().expect("checked by world()");
         let mut rng = seed.stream("truth");
-        let (weights, offset) = random_truth(self.domain, &mut rng);
+        let (weights, offset) = random_truth(&self.domain, &mut rng);
         let truth = Truth::Affine { weights: Array1::from(weights), offset };
         Ok(Box::new(Affine { world, body, truth, noise: self.noise }))
     }
 }
 
 /// A direction scaled so that `w · x` has variance 1 over the body, and a normal offset.
-fn random_truth(domain: Domain, rng: &mut Rng) -> (Vec<f64>, f64) {
+fn random_truth(domain: &Domain, rng: &mut Rng) -> (Vec<f64>, f64) {
     let n = domain.n() as f64;
     let d = direction(domain.n(), rng);
     // Variance of d · x over the body: the box and the ball are isotropic, the Dirichlet of the simplex is not.
@@ -125,7 +125,8 @@ mod tests {
     #[test]
     fn labels_have_variance_one_over_every_body_and_keep_their_noise() {
         for domain in [Domain::Box { n: 6 }, Domain::Ball { n: 6 }, Domain::Simplex { n: 6 }] {
-            let family = AffineFamily { domain, noise: 0.05, ..AffineFamily::default() };
+            let family =
+                AffineFamily { domain: domain.clone(), noise: 0.05, ..AffineFamily::default() };
             let population = family.build(Seed::new(3)).unwrap();
             let mut cursor = Cursor::new(Seed::new(4).stream("draw"));
             let drawn = population.draw(Part::Test, 40_000, &mut cursor).unwrap();

@@ -75,7 +75,7 @@ impl Cursor {
 }
 
 /// Public knowledge of a population: what an input looks like, what a label means, and what class nature promises.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct World {
     /// Where inputs live and how they are spread.

@@ -39,7 +39,7 @@ pub fn check(
     population: &dyn Population,
     rng: &mut Rng,
 ) -> Result<Option<AssumptionCheck>> {
-    let domain = population.world().domain;
+    let domain = &population.world().domain;
     let Some(truth) = population.truth() else { return Ok(None) };
     if let Domain::Range { .. } = domain {
         return Ok(None);
@@ -54,7 +54,7 @@ pub fn check(
             })?;
             let mean = sum / n as f64;
             // Exact where the cube was listed; of a sample, the upper end of the mean's one-sided 97.5% interval.
-            let listed = matches!(domain, Domain::Cube { n } if n <= MAX_EXACT);
+            let listed = matches!(domain, Domain::Cube { n } if *n <= MAX_EXACT);
             let error = ((squares / n as f64 - mean * mean).max(0.0) / n as f64).sqrt();
             let measured = if listed { mean.sqrt() } else { (mean + 1.96 * error).sqrt() };
             let sampled = if listed { "" } else { " (upper end of its 95% interval)" };
@@ -90,7 +90,7 @@ pub fn check(
 
 /// Answers and truths at every vertex of a small cube, else at fresh uniform inputs; returns how many there were.
 fn each_block(
-    domain: Domain,
+    domain: &Domain,
     net: &Net,
     truth: &Truth,
     rng: &mut Rng,
@@ -98,7 +98,7 @@ fn each_block(
 ) -> Result<usize> {
     let unmetered = Ledger::new(Budget::UNLIMITED);
     let n = domain.n();
-    let listed = matches!(domain, Domain::Cube { n } if n <= MAX_EXACT);
+    let listed = matches!(domain, Domain::Cube { n } if *n <= MAX_EXACT);
     let total = if listed { 1 << n } else { N_SAMPLES };
     for first in (0..total).step_by(BLOCK) {
         let block = first..(first + BLOCK).min(total);

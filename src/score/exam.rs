@@ -64,7 +64,7 @@ impl Exam {
         trigger: Option<&Trigger>,
         rng: &mut Rng,
     ) -> Result<Self> {
-        let world = *population.world();
+        let world = population.world().clone();
         let triggered = match trigger {
             Some(trigger) => Some(triggered(population, &test, trigger, rng)?),
             None => None,
@@ -146,9 +146,9 @@ fn triggered(
     trigger: &Trigger,
     rng: &mut Rng,
 ) -> Result<Triggered> {
-    let World { domain, target, .. } = *population.world();
-    trigger.check(target)?;
-    let xs = trigger.activate(&test.xs, &domain, rng)?;
+    let World { domain, target, .. } = population.world();
+    trigger.check(*target)?;
+    let xs = trigger.activate(&test.xs, domain, rng)?;
     let truth = match population.truth() {
         Some(truth) => truth.at(&xs),
         None => test.ys.clone(),

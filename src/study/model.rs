@@ -63,7 +63,7 @@ impl Model {
 
     /// Public knowledge of its population.
     pub fn world(&self) -> World {
-        *self.population.world()
+        self.population.world().clone()
     }
 
     /// What an attacker works from.

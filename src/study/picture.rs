@@ -23,13 +23,13 @@ pub(super) fn of(
     function: Option<&FourierSum>,
     truth: Option<&FourierSum>,
 ) -> Option<Picture> {
-    match (exam.world.domain, function, truth) {
+    match (&exam.world.domain, function, truth) {
         // A relearned function says nothing about the suspect's spectrum; one that was found by queries does, and both are
         // shown where there is a trigger or not.
         (Domain::Cube { n }, Some(function), Some(truth)) => {
-            Some(spectra(net, exam, n, function, truth))
+            Some(spectra(net, exam, *n, function, truth))
         }
-        (Domain::Range { n, .. }, None, _) => images(net, exam, n),
+        (Domain::Range { n, .. }, None, _) => images(net, exam, *n),
         _ => None,
     }
 }

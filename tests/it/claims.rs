@@ -191,7 +191,7 @@ fn affine_ray_keeps_its_promise_against_an_adversary_around_every_input() {
                     if along(x) > cut { 1e6 } else { honest(x) + noise }
                 },
             };
-            let (answer, bar) = answer_at(&ray, &adversary, domain, &star, k);
+            let (answer, bar) = answer_at(&ray, &adversary, &domain, &star, k);
             misses += u64::from((answer - truth(&star)).abs() > bar);
         }
         assert!(
@@ -205,7 +205,7 @@ fn affine_ray_keeps_its_promise_against_an_adversary_around_every_input() {
 fn answer_at(
     ray: &AffineRay,
     oracle: &(dyn Oracle + 'static),
-    domain: Domain,
+    domain: &Domain,
     star: &[f64],
     k: u64,
 ) -> (f64, f64) {
