@@ -1,14 +1,15 @@
-//! One optimiser step at a time in candle: the seam at which another trainer can stand beside it.
+//! The trainer of record: any net and loss that candle can differentiate, on any device that it knows.
 use candle_core::{D, DType, Device, Tensor, Var};
 use candle_nn::{AdamW, Optimizer as _, ParamsAdamW, loss, ops};
 
+use super::learner::Learner;
 use super::{Activation, Layer, Loss, Net, Optimizer, Precision, Recipe};
 use crate::data::{Labeled, Target};
 use crate::error::Result;
 
 /// A net in training, with its data, in candle's tensors.
 #[derive(Debug)]
-pub(super) struct Learner {
+pub(super) struct Autodiff {
     layers: Vec<(Var, Var, Activation)>,
     precision: Precision,
     xs: Tensor,
@@ -16,6 +17,7 @@ pub(super) struct Learner {
     loss: Loss,
     target: Target,
     rule: Rule,
+    device: Device,
 }
 
 /// The optimiser and its state.
@@ -25,17 +27,19 @@ enum Rule {
     Sgd { momentum: f64, decay: f64, velocities: Vec<Tensor> },
 }
 
-impl Learner {
+impl Autodiff {
     /// Sets out from `net` to learn `data`.
     pub(super) fn new(net: &Net, data: &Labeled, target: Target, recipe: &Recipe) -> Result<Self> {
         let precision = net.precision();
+        let device = on(recipe.device)?;
+        let tensor = |batch: &ndarray::Array2<f64>| tensor(batch, precision, &device);
         let layers = net
             .layers()
             .iter()
             .map(|layer| {
-                let weight = Var::from_tensor(&tensor(&layer.weight, precision)?)?;
+                let weight = Var::from_tensor(&tensor(&layer.weight)?)?;
                 let bias = layer.bias.clone().insert_axis(ndarray::Axis(0));
-                let bias = Var::from_tensor(&tensor(&bias, precision)?.flatten_all()?)?;
+                let bias = Var::from_tensor(&tensor(&bias)?.flatten_all()?)?;
                 Ok((weight, bias, layer.activation))
             })
             .collect::<Result<Vec<_>>>()?;
@@ -62,17 +66,19 @@ impl Learner {
         Ok(Self {
             layers,
             precision,
-            xs: tensor(&data.xs, precision)?,
-            ys: tensor(&data.ys, precision)?,
+            xs: tensor(&data.xs)?,
+            ys: tensor(&data.ys)?,
             loss: recipe.loss_for(target)?,
             target,
             rule,
+            device,
         })
     }
+}
 
-    /// One step on the rows numbered `rows` with step size `rate`; returns the loss before it.
-    pub(super) fn step(&mut self, rows: &[u32], rate: f64) -> Result<f64> {
-        let rows = Tensor::from_slice(rows, rows.len(), &Device::Cpu)?;
+impl Learner for Autodiff {
+    fn step(&mut self, rows: &[u32], rate: f64) -> Result<f64> {
+        let rows = Tensor::from_slice(rows, rows.len(), &self.device)?;
         let xs = self.xs.index_select(&rows, 0)?;
         let ys = self.ys.index_select(&rows, 0)?;
         let loss = self.loss_of(&self.forward(&xs)?, &ys)?;
@@ -95,16 +101,14 @@ impl Learner {
         Ok(loss.to_dtype(DType::F64)?.to_scalar::<f64>()?)
     }
 
-    /// The loss on all of `data`, without a step.
-    pub(super) fn loss_on(&self, data: &Labeled) -> Result<f64> {
-        let xs = tensor(&data.xs, self.precision)?;
-        let ys = tensor(&data.ys, self.precision)?;
+    fn loss_on(&self, data: &Labeled) -> Result<f64> {
+        let xs = tensor(&data.xs, self.precision, &self.device)?;
+        let ys = tensor(&data.ys, self.precision, &self.device)?;
         let loss = self.loss_of(&self.forward(&xs)?.detach(), &ys)?;
         Ok(loss.to_dtype(DType::F64)?.to_scalar::<f64>()?)
     }
 
-    /// The net as it is now.
-    pub(super) fn net(&self) -> Result<Net> {
+    fn net(&self) -> Result<Net> {
         let layers = self
             .layers
             .iter()
@@ -118,7 +122,9 @@ impl Learner {
             .collect::<Result<Vec<_>>>()?;
         Net::new(layers, self.precision)
     }
+}
 
+impl Autodiff {
     fn forward(&self, xs: &Tensor) -> Result<Tensor> {
         let mut h = xs.clone();
         for (weight, bias, activation) in &self.layers {
@@ -126,7 +132,11 @@ impl Learner {
             h = match activation {
                 Activation::Relu => z.relu()?,
                 Activation::Tanh => z.tanh()?,
-                Activation::Gelu => z.gelu_erf()?,
+                // Spelled out: candle's own `gelu_erf` has a slope with a constant of six digits.
+                Activation::Gelu => {
+                    let twice = ((&z / std::f64::consts::SQRT_2)?.erf()? + 1.0)?;
+                    ((z * twice)? * 0.5)?
+                }
                 Activation::Identity => z,
             };
         }
@@ -150,11 +160,19 @@ impl Learner {
     }
 }
 
-fn tensor(batch: &ndarray::Array2<f64>, precision: Precision) -> Result<Tensor> {
+fn tensor(batch: &ndarray::Array2<f64>, precision: Precision, device: &Device) -> Result<Tensor> {
     let numbers: Vec<f64> = batch.iter().copied().collect();
-    let tensor = Tensor::from_vec(numbers, batch.dim(), &Device::Cpu)?;
+    let tensor = Tensor::from_vec(numbers, batch.dim(), device)?;
     Ok(match precision {
         Precision::F32 => tensor.to_dtype(DType::F32)?,
         Precision::F64 => tensor,
     })
+}
+
+/// Candle's name for a device. A recipe that was checked names no device that this build does not have.
+fn on(device: super::Device) -> Result<Device> {
+    match device {
+        super::Device::Cpu => Ok(Device::Cpu),
+        super::Device::Cuda(number) => Ok(Device::new_cuda(number)?),
+    }
 }

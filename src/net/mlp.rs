@@ -1,17 +1,18 @@
 //! A multi-layer perceptron: layers of weights, forward passes and input gradients.
-use ndarray::{Array1, Array2, ArrayView2, Axis, LinalgScalar};
+use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, Axis};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::Activation;
+use super::kernel::{Panels, Real, Rows, stride};
 use crate::data::{Batch, Shape};
 use crate::error::{Error, Result};
 use crate::ledger::Ledger;
 use crate::rng::{Rng, normal};
 
-/// Rows that are computed together: large enough for the matrix product, small enough for the cache.
-const BLOCK: usize = 256;
+/// Rows that are computed together: few enough for the cache.
+const BLOCK: usize = 128;
 
 /// The numbers that a net computes with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,11 +27,11 @@ pub enum Precision {
 
 /// One layer: `activation(weight · x + bias)`.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Layer<T = f64> {
+pub struct Layer {
     /// Outputs × inputs.
-    pub weight: Array2<T>,
+    pub weight: Array2<f64>,
     /// One number an output.
-    pub bias: Array1<T>,
+    pub bias: Array1<f64>,
     /// What is applied to the sums.
     pub activation: Activation,
 }
@@ -39,9 +40,15 @@ pub struct Layer<T = f64> {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Net {
     /// The weights. In a net of `F32` each is a number that 32 bits can hold.
-    layers: Vec<Layer<f64>>,
-    /// The same in 32 bits, for a net that computes in them.
-    single: Option<Vec<Layer<f32>>>,
+    layers: Vec<Layer>,
+    /// The same in the order and the precision in which the net computes.
+    packed: Packed,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Packed {
+    F32(Vec<Panels<f32>>),
+    F64(Vec<Panels<f64>>),
 }
 
 impl Net {
@@ -49,7 +56,7 @@ impl Net {
     ///
     /// # Errors
     /// If there are no layers, if shapes do not fit together, or if a weight is not finite in that precision.
-    pub fn new(layers: Vec<Layer<f64>>, precision: Precision) -> Result<Self> {
+    pub fn new(mut layers: Vec<Layer>, precision: Precision) -> Result<Self> {
         let bad = |why: String| Err(Error::Spec { place: "net".to_owned(), why });
         if layers.is_empty() {
             return bad("at least one layer is needed".to_owned());
@@ -70,31 +77,26 @@ impl Net {
                     number - 1
                 ));
             }
-            let round = |w: f64| match precision {
-                Precision::F32 => f64::from(w as f32),
-                Precision::F64 => w,
-            };
             if let Some(((row, column), _)) =
-                layer.weight.indexed_iter().find(|(_, w)| !round(**w).is_finite())
+                layer.weight.indexed_iter().find(|(_, w)| !precision.round(**w).is_finite())
             {
                 return bad(format!("layers.{number}.weight[{row}, {column}] is not finite"));
             }
-            if let Some((row, _)) = layer.bias.indexed_iter().find(|(_, b)| !round(**b).is_finite())
+            if let Some((row, _)) =
+                layer.bias.indexed_iter().find(|(_, b)| !precision.round(**b).is_finite())
             {
                 return bad(format!("layers.{number}.bias[{row}] is not finite"));
             }
         }
-        Ok(match precision {
-            Precision::F64 => Self { layers, single: None },
-            Precision::F32 => {
-                let single: Vec<Layer<f32>> =
-                    layers.iter().map(|layer| cast(layer, |w| w as f32)).collect();
-                Self {
-                    layers: single.iter().map(|layer| cast(layer, f64::from)).collect(),
-                    single: Some(single),
-                }
-            }
-        })
+        for layer in &mut layers {
+            layer.weight.mapv_inplace(|w| precision.round(w));
+            layer.bias.mapv_inplace(|b| precision.round(b));
+        }
+        let packed = match precision {
+            Precision::F32 => Packed::F32(pack(&layers)),
+            Precision::F64 => Packed::F64(pack(&layers)),
+        };
+        Ok(Self { layers, packed })
     }
 
     /// A net with random weights (normal, variance by activation over fan-in) and zero biases. All hidden layers have
@@ -128,7 +130,10 @@ impl Net {
 
     /// What it computes in.
     pub fn precision(&self) -> Precision {
-        if self.single.is_some() { Precision::F32 } else { Precision::F64 }
+        match self.packed {
+            Packed::F32(_) => Precision::F32,
+            Packed::F64(_) => Precision::F64,
+        }
     }
 
     /// Widths of its inputs and outputs.
@@ -178,7 +183,7 @@ impl Net {
         let mut hidden = Vec::with_capacity(self.layers.len());
         let mut h = xs.clone();
         for layer in &self.layers {
-            h = apply(layer, &h.view());
+            h = sums(layer, &h).mapv(|z| layer.activation.at(z));
             hidden.push(h.clone());
         }
         Ok(hidden)
@@ -197,24 +202,59 @@ impl Net {
     }
 
     /// Answers without a charge: for [`Suspect`](crate::access::Suspect), which charges more than operations, and for
-    /// scoring, which is nobody's cost. Blocks of rows are spread over threads; the result does not depend on how many.
+    /// scoring, which is nobody's cost. Blocks of rows are spread over threads; the result does not depend on how many, nor
+    /// on which rows come together.
     pub(crate) fn forward_unmetered(&self, xs: &Batch) -> Batch {
-        let outputs = self.shape().outputs;
-        let mut answers = Batch::zeros((xs.nrows(), outputs));
-        let blocks: Vec<_> = answers
-            .axis_chunks_iter_mut(Axis(0), BLOCK)
-            .zip(xs.axis_chunks_iter(Axis(0), BLOCK))
-            .collect();
-        let answer = |block: &ArrayView2<'_, f64>| match &self.single {
-            Some(layers) => run(layers, block.mapv(|x| x as f32)).mapv(f64::from),
-            None => run(&self.layers, block.to_owned()),
-        };
-        if blocks.len() < 2 {
-            blocks.into_iter().for_each(|(mut out, block)| out.assign(&answer(&block)));
-        } else {
-            blocks.into_par_iter().for_each(|(mut out, block)| out.assign(&answer(&block)));
+        let mut answers = Batch::zeros((xs.nrows(), self.shape().outputs));
+        match &self.packed {
+            Packed::F32(panels) => self.answer_all(panels, xs, &mut answers),
+            Packed::F64(panels) => self.answer_all(panels, xs, &mut answers),
         }
         answers
+    }
+
+    fn answer_all<T: Real>(&self, panels: &[Panels<T>], xs: &Batch, answers: &mut Batch) {
+        let blocks =
+            answers.axis_chunks_iter_mut(Axis(0), BLOCK).zip(xs.axis_chunks_iter(Axis(0), BLOCK));
+        let buffers = || [Vec::new(), Vec::new()];
+        if xs.nrows() <= BLOCK {
+            let mut buffers = buffers();
+            blocks.for_each(|(out, xs)| self.answer(panels, xs, out, &mut buffers));
+        } else {
+            let blocks: Vec<_> = blocks.collect();
+            blocks
+                .into_par_iter()
+                .for_each_init(buffers, |buffers, (out, xs)| self.answer(panels, xs, out, buffers));
+        }
+    }
+
+    /// Answers one block of rows, from one buffer into the other and back, layer by layer.
+    fn answer<T: Real>(
+        &self,
+        panels: &[Panels<T>],
+        xs: ArrayView2<'_, f64>,
+        mut answers: ArrayViewMut2<'_, f64>,
+        [from, to]: &mut [Vec<T>; 2],
+    ) {
+        let n = xs.nrows();
+        from.clear();
+        from.extend(xs.iter().map(|x| T::of(*x)));
+        let mut width = xs.ncols();
+        for (panels, layer) in panels.iter().zip(&self.layers) {
+            let next = stride::<T>(panels.outputs());
+            to.resize(n * next, T::zero());
+            let rows = Rows { numbers: from, stride: width, n };
+            let relu = layer.activation == Activation::Relu;
+            panels.apply(rows, relu, to, next);
+            if !relu {
+                layer.activation.apply(to);
+            }
+            std::mem::swap(from, to);
+            width = next;
+        }
+        for (mut answer, row) in answers.rows_mut().into_iter().zip(from.chunks_exact(width)) {
+            answer.iter_mut().zip(row).for_each(|(answer, x)| *answer = x.wide());
+        }
     }
 
     /// Gradients without a charge, as [`Self::forward_unmetered`]. Computed in 64 bits.
@@ -222,7 +262,7 @@ impl Net {
         let mut before = Vec::with_capacity(self.layers.len());
         let mut h = xs.clone();
         for layer in &self.layers {
-            let z = sums(layer, &h.view());
+            let z = sums(layer, &h);
             h = z.mapv(|z| layer.activation.at(z));
             before.push(z);
         }
@@ -235,52 +275,23 @@ impl Net {
     }
 }
 
-/// The arithmetic that a layer needs of its numbers.
-trait Real: LinalgScalar {
-    fn activate(self, activation: Activation) -> Self;
-}
-
-impl Real for f64 {
-    fn activate(self, activation: Activation) -> Self {
-        activation.at(self)
-    }
-}
-
-impl Real for f32 {
-    fn activate(self, activation: Activation) -> Self {
-        match activation {
-            Activation::Relu => self.max(0.0),
-            Activation::Tanh => self.tanh(),
-            Activation::Gelu => activation.at(f64::from(self)) as f32,
-            Activation::Identity => self,
+impl Precision {
+    /// The nearest number of this precision.
+    fn round(self, w: f64) -> f64 {
+        match self {
+            Self::F32 => f64::from(w as f32),
+            Self::F64 => w,
         }
     }
 }
 
-fn run<T: Real>(layers: &[Layer<T>], mut h: Array2<T>) -> Array2<T> {
-    for layer in layers {
-        h = apply(layer, &h.view());
-    }
-    h
+fn pack<T: Real>(layers: &[Layer]) -> Vec<Panels<T>> {
+    layers.iter().map(|layer| Panels::new(&layer.weight, &layer.bias)).collect()
 }
 
-/// `weight · x + bias` for every row.
-fn sums<T: Real>(layer: &Layer<T>, xs: &ArrayView2<'_, T>) -> Array2<T> {
+/// `weight · x + bias` for every row, in 64 bits.
+fn sums(layer: &Layer, xs: &Batch) -> Batch {
     xs.dot(&layer.weight.t()) + &layer.bias
-}
-
-fn apply<T: Real>(layer: &Layer<T>, xs: &ArrayView2<'_, T>) -> Array2<T> {
-    let mut z = sums(layer, xs);
-    z.mapv_inplace(|z| z.activate(layer.activation));
-    z
-}
-
-fn cast<T: Copy, U>(layer: &Layer<T>, to: impl Fn(T) -> U) -> Layer<U> {
-    Layer {
-        weight: layer.weight.mapv(&to),
-        bias: layer.bias.mapv(&to),
-        activation: layer.activation,
-    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,9 @@
 mod activation;
 mod candle;
 mod file;
+mod fused;
+mod kernel;
+mod learner;
 mod line;
 mod mlp;
 mod recipe;
@@ -13,5 +16,5 @@ pub use activation::Activation;
 pub use file::{ModelFile, Provenance};
 pub use line::{Line, Piecewise};
 pub use mlp::{Layer, Net, Precision};
-pub use recipe::{EarlyStop, Loss, Optimizer, Recipe, Schedule};
+pub use recipe::{Device, EarlyStop, Loss, Optimizer, Recipe, Schedule, Trainer};
 pub use train::{Epoch, Fit, Lesson, fit};

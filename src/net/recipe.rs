@@ -1,4 +1,6 @@
 //! How a net is built and trained: a public recipe, the same for nature's models and for a mitigator that relearns.
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Activation, Precision};
@@ -33,6 +35,10 @@ pub struct Recipe {
     /// When to stop before that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub early_stop: Option<EarlyStop>,
+    /// Who takes the steps.
+    pub trainer: Trainer,
+    /// Where they are taken.
+    pub device: Device,
 }
 
 impl Default for Recipe {
@@ -49,6 +55,8 @@ impl Default for Recipe {
             batch: 64,
             epochs: 20,
             early_stop: None,
+            trainer: Trainer::default(),
+            device: Device::default(),
         }
     }
 }
@@ -100,6 +108,58 @@ pub enum Schedule {
     Constant,
     /// Down to zero along half a cosine, step by step.
     Cosine,
+}
+
+/// Who takes the optimiser's steps. Both do the same mathematics; bytes differ by rounding.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Trainer {
+    /// This crate's, on the processor: the same bytes at any number of threads and on any processor.
+    #[default]
+    Fused,
+    /// Candle's automatic differentiation.
+    Candle,
+}
+
+/// Where a net is trained.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Device {
+    /// The processor.
+    #[default]
+    Cpu,
+    /// A graphics card by number. Candle only, and only in builds with the feature `cuda`.
+    Cuda(usize),
+}
+
+impl FromStr for Device {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        let number = name.strip_prefix("cuda:").and_then(|number| number.parse().ok());
+        match (name, number) {
+            ("cpu", _) => Ok(Self::Cpu),
+            (_, Some(number)) => Ok(Self::Cuda(number)),
+            _ => Err(Error::parameter("device", name, "cpu, or cuda:0 and so on, is needed")),
+        }
+    }
+}
+
+impl TryFrom<String> for Device {
+    type Error = Error;
+
+    fn try_from(name: String) -> Result<Self> {
+        name.parse()
+    }
+}
+
+impl From<Device> for String {
+    fn from(device: Device) -> Self {
+        match device {
+            Device::Cpu => "cpu".to_owned(),
+            Device::Cuda(number) => format!("cuda:{number}"),
+        }
+    }
 }
 
 /// Stops training when a held-out part of the training data no longer improves, and keeps the best weights.
@@ -157,7 +217,20 @@ impl Recipe {
                 "a share between 0 and 1 is needed",
             ));
         }
-        Ok(())
+        match (self.device, self.trainer) {
+            (Device::Cpu, _) => Ok(()),
+            (Device::Cuda(_), Trainer::Fused) => Err(Error::parameter(
+                "trainer",
+                "fused",
+                "it runs on the processor only; trainer = \"candle\" is needed on a graphics card",
+            )),
+            (Device::Cuda(_), Trainer::Candle) if cfg!(feature = "cuda") => Ok(()),
+            (Device::Cuda(_), Trainer::Candle) => Err(Error::parameter(
+                "device",
+                String::from(self.device),
+                "this build knows the processor only; build with --features cuda",
+            )),
+        }
     }
 
     /// Checks that a net of this recipe that maps `shape` is of a size to be trained.

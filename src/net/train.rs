@@ -1,8 +1,10 @@
 //! Training: epochs, shuffles, schedules and early stop around one optimiser step.
 use serde::{Deserialize, Serialize};
 
-use super::candle::Learner;
-use super::{Net, Recipe};
+use super::candle::Autodiff;
+use super::fused::Fused;
+use super::learner::Learner;
+use super::{Net, Precision, Recipe, Trainer};
 use crate::data::{Labeled, Target};
 use crate::error::{Error, Result};
 use crate::ledger::Ledger;
@@ -73,7 +75,15 @@ pub fn fit(
             "training needs at least one row beside the held-out ones",
         ));
     }
-    let mut learner = Learner::new(start, &data, target, recipe)?;
+    let mut learner: Box<dyn Learner> = match (recipe.trainer, start.precision()) {
+        (Trainer::Candle, _) => Box::new(Autodiff::new(start, &data, target, recipe)?),
+        (Trainer::Fused, Precision::F32) => {
+            Box::new(Fused::<f32>::new(start, &data, target, recipe)?)
+        }
+        (Trainer::Fused, Precision::F64) => {
+            Box::new(Fused::<f64>::new(start, &data, target, recipe)?)
+        }
+    };
     let mut shuffles = seed.stream("shuffle");
     let steps_per_epoch = data.len().div_ceil(recipe.batch);
     let total = steps_per_epoch * recipe.epochs;

@@ -1,0 +1,22 @@
+//! The hot path: products of matrices and the elementwise work around them, in vector instructions chosen at run time.
+//!
+//! Why not a library: a product here always has the bias before it and the activation behind it, weights stay packed from
+//! one step to the next, and an answer must not depend on how its row came. Every number of a result is one chain of fused
+//! multiply-adds in the order of the inputs, set out from the bias. So rows alone or in bulk, one thread or sixteen, AVX2
+//! or AVX-512, all give the same bits; a general product, which cuts long sums to the size of a cache, does not.
+//! Without fused multiply-add in the processor the bits are still the same, and the work takes far longer.
+mod panels;
+mod product;
+mod real;
+mod update;
+
+pub(super) use panels::{Panels, Transposed, transpose_panel};
+pub(super) use product::{Rows, outer};
+pub(super) use real::{Real, stride};
+pub(super) use update::{AdamStep, sgd};
+
+/// Rows or sums that are worked on together, so that what they share stays in the first cache.
+const BLOCK: usize = 256;
+
+#[cfg(test)]
+mod tests;
