@@ -25,14 +25,31 @@ pub(super) struct Args {
     /// Override a part of the task, such as recipe.epochs=10 or train=5000
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
+    /// Who takes the optimiser's steps: fused or candle
+    #[arg(long, value_name = "TRAINER")]
+    trainer: Option<String>,
+    /// Where: cpu, or cuda:0 and so on in a build with the feature `cuda`, which implies candle
+    #[arg(long, value_name = "DEVICE")]
+    device: Option<String>,
     /// Print the learning curve and the risk as one JSON document
     #[arg(long)]
     json: bool,
 }
 
 impl Args {
+    /// All that changes the task; a graphics card comes with the one trainer that runs on it.
+    fn overrides(&self) -> Vec<String> {
+        let on_card = self.device.as_deref().is_some_and(|device| device != "cpu");
+        let implied = on_card.then_some("candle");
+        let trainer = self.trainer.as_deref().or(implied);
+        let set = |key: &str, value: &str| format!("recipe.{key}={value:?}");
+        let trainer = trainer.map(|trainer| set("trainer", trainer));
+        let device = self.device.as_deref().map(|device| set("device", device));
+        self.set.iter().cloned().chain(trainer).chain(device).collect()
+    }
+
     pub(super) fn run(self, streams: &mut Streams<'_>) -> Result<()> {
-        let task = task_with(&Task::named_or_load(&self.task)?, &self.set)?;
+        let task = task_with(&Task::named_or_load(&self.task)?, &self.overrides())?;
         task.check()?;
         let bar = if std::io::stderr().is_terminal() {
             ProgressBar::with_draw_target(
