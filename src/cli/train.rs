@@ -34,6 +34,9 @@ impl Args {
     pub(super) fn run(self, streams: &mut Streams<'_>) -> Result<()> {
         let task = task_with(&Task::named_or_load(&self.task)?, &self.set)?;
         task.check()?;
+        for note in task.population.notes()? {
+            streams.say(&format!("note: {note}"));
+        }
         let bar = if std::io::stderr().is_terminal() {
             ProgressBar::with_draw_target(
                 Some(task.recipe.epochs as u64),

@@ -15,7 +15,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("domain", "error rng data"),
     ("fourier", "error rng data"),
     ("net", "error digest rng storage data domain ledger"),
-    ("population", "error rng data domain fourier"),
+    ("population", "error digest rng storage data domain fourier"),
     ("access", "error rng data ledger net population"),
     ("mitigate", "error rng data stats ledger domain fourier net population access"),
     ("attack", "error rng data ledger domain net population"),
