@@ -19,8 +19,8 @@ pub(super) struct Args {
 enum Command {
     /// Say which data sets are known, where each was looked for, and what was found
     ///
-    /// A set NAME is looked for in $ABSOLVE_DATA/NAME, data/NAME, the user's data folder ($XDG_DATA_HOME/absolve/NAME or
-    /// ~/.local/share/absolve/NAME) and where Debian's package puts it.
+    /// A set NAME is looked for in `$ABSOLVE_DATA/NAME`, `data/NAME`, the user's data folder (`$XDG_DATA_HOME/absolve/NAME`
+    /// or `~/.local/share/absolve/NAME`) and where Debian's package puts it.
     List {
         /// Print as one JSON document
         #[arg(long)]

@@ -1,7 +1,7 @@
 //! Files in idx format, the one that MNIST came in, plain or compressed with gzip.
 //!
 //! Two zero bytes, a byte for the type of numbers, a byte for how many sizes follow, the sizes (32 bits, most significant
-//! byte first), the numbers (LeCun, Cortes, Burges 1998). Only bytes are read here, which is what data sets of images hold.
+//! byte first), the numbers, as the page of MNIST describes it. Only bytes are read here: data sets of images hold no others.
 //! Written by hand: the reader of candle's data sets knows neither gzip nor other names, and takes a header at its word.
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -165,6 +165,7 @@ pub(super) mod tests {
             (vec![1 << 30, 1 << 30], "claims"),
             (vec![u32::MAX; 4], "claims"),
             (vec![0, 28, 28], "claims"),
+            (vec![1 << 20], "claims"),
             (vec![1; 5], "5 sizes"),
             (vec![], "0 sizes"),
         ] {

@@ -88,36 +88,35 @@ pub(super) fn sizes(
     clean: Option<usize>,
     testing: Testing,
 ) -> Result<[usize; 3]> {
-    let least = if testing == Testing::Rest { 3 } else { 2 };
-    if rows < least {
-        let want = format!("a split into parts that are not empty needs at least {least} rows");
+    let (default_train, n_apart) = match testing {
+        Testing::Rest => (rows * 3 / 5, 1),
+        Testing::Apart(_) => (rows * 5 / 6, 0),
+    };
+    if rows < 2 + n_apart {
+        let want = format!("a split needs at least {} rows, one in every part", 2 + n_apart);
         return Err(Error::parameter("rows of data", rows, want));
     }
-    let default_train = match testing {
-        Testing::Rest => (rows * 3 / 5).max(1),
-        Testing::Apart(_) => (rows * 5 / 6).max(1),
-    };
-    let room = rows.saturating_sub(clean.unwrap_or(1)).saturating_sub(least - 2);
-    let train = train.unwrap_or(default_train.min(room));
-    let left = rows.saturating_sub(train);
-    let clean = clean.unwrap_or(match testing {
-        Testing::Rest => left / 2,
-        Testing::Apart(_) => left,
-    });
-    let test = match testing {
-        Testing::Rest => left.saturating_sub(clean),
-        Testing::Apart(n) => n,
-    };
-    for (name, n) in [("train", train), ("clean", clean)] {
-        if n == 0 {
-            return Err(Error::parameter(name, n, "at least one row is needed in every part"));
+    // What training may take, and what is set aside for the other parts.
+    let aside = clean.unwrap_or(1).saturating_add(n_apart);
+    let room = rows.saturating_sub(aside);
+    let want = format!("every part needs at least one of the {rows} rows");
+    match (train, clean) {
+        (_, Some(clean)) if clean == 0 || room == 0 => {
+            return Err(Error::parameter("clean", clean, want));
         }
+        (Some(train), _) if train == 0 || train > room => {
+            return Err(Error::parameter("train", train, want));
+        }
+        _ => {}
     }
-    if clean > left || test == 0 {
-        let want = format!("with {clean} clean rows it must leave some of {rows} for every part");
-        return Err(Error::parameter("train", train, want));
+    let train = train.unwrap_or(default_train.clamp(1, room));
+    let left = rows - train;
+    let clean = clean.unwrap_or(if n_apart == 1 { (left / 2).max(1) } else { left });
+    match testing {
+        Testing::Rest => Ok([train, clean, left - clean]),
+        Testing::Apart(0) => Err(Error::parameter("test rows", 0, "at least one is needed")),
+        Testing::Apart(n) => Ok([train, clean, n]),
     }
-    Ok([train, clean, test])
 }
 
 /// Cuts `order` into parts of the given sizes.

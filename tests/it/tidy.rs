@@ -160,6 +160,18 @@ fn work_without_a_charge_is_done_where_it_may_be() {
 }
 
 #[test]
+fn only_fetch_starts_another_program_and_nothing_opens_a_connection() {
+    let words = ["process::Command", "Command::new", "std::net", "TcpStream", "UdpSocket"];
+    for (path, _, code) in sources() {
+        if path == Path::new("src/cli/fetch.rs") {
+            continue;
+        }
+        let said = code.iter().find(|(_, line)| words.iter().any(|word| line.contains(word)));
+        assert!(said.is_none(), "{}: {said:?}", path.display());
+    }
+}
+
+#[test]
 fn black_box_files_name_no_other_access_and_white_box_files_do() {
     for (path, _, code) in sources() {
         let text: String = code.into_iter().map(|(_, line)| line + "\n").collect();

@@ -72,12 +72,11 @@ impl Builder {
                 return Err(format!("line {line}: the target \"{label}\" is not finite"));
             }
             Ok(value) if self.text.is_none() => self.values.push(value),
-            Ok(_) => {}
             Err(_) if self.text.is_none() => {
                 self.values = Vec::new();
                 self.text = Some((line, label.to_owned()));
             }
-            Err(_) => {}
+            _ => {}
         }
         if self.known.len() <= MOST_CLASSES {
             let next = self.known.len() as u32;

@@ -128,7 +128,6 @@ impl CsvFamily {
 impl Source<'_> {
     fn sizes(&self) -> Result<[usize; 3]> {
         sizes(self.columns.n_rows, self.family.train, self.family.clean, Testing::Rest)
-            .map_err(|error| Error::file(&self.family.path, error))
     }
 
     pub(super) fn world(&self) -> Result<World> {

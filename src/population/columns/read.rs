@@ -104,7 +104,7 @@ pub(super) fn read_from(source: impl Read, family: &CsvFamily) -> Result<Columns
         .delimiter(family.separator as u8)
         .buffer_capacity(1 << 16)
         .from_reader(Hashed { inner: source, hash: Sha256::new() });
-    let header = header(reader.byte_headers().map_err(|e| refused(path, e))?.clone(), path)?;
+    let header = header(reader.byte_headers().map_err(|e| refused(path, e))?, path)?;
     let mut table = Table::new(&header, family)?;
     let mut record = ByteRecord::new();
     while reader.read_byte_record(&mut record).map_err(|e| refused(path, e))? {
@@ -115,7 +115,7 @@ pub(super) fn read_from(source: impl Read, family: &CsvFamily) -> Result<Columns
 }
 
 /// The names of the columns.
-fn header(record: ByteRecord, path: &Path) -> Result<Vec<String>> {
+fn header(record: &ByteRecord, path: &Path) -> Result<Vec<String>> {
     let bad = |why: String| Err(Error::file(path, format!("line 1: {why}")));
     if record.len() > MOST_COLUMNS {
         return bad(format!("{} columns; at most {MOST_COLUMNS} are read", record.len()));

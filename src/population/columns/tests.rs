@@ -115,7 +115,7 @@ fn bad_tables_are_refused_with_line_column_and_value() {
     let why = refused(b"a,y\n1,0\n\xff,1\n", &f);
     assert!(why.contains("line 3, column \"a\": not text in UTF-8"), "{why}");
     assert!(refused(b"\xff,y\n1,0\n", &f).contains("column 1 is not text in UTF-8"));
-    let many: String = (0..2000).map(|i| format!("n{i},1\n")).collect();
+    let many = (0..2000).fold(String::new(), |text, i| text + &format!("n{i},1\n"));
     let names = CsvFamily { categorical: vec!["a".into()], ..f.clone() };
     assert!(refused(format!("a,y\n{many}"), &names).contains("too many for a category"));
     for (over, said) in [
@@ -167,7 +167,8 @@ fn parameters_out_of_range_are_refused_before_the_file_is_looked_for() {
 fn parts_of_a_file_do_not_overlap_and_lie_in_the_domain_that_everybody_knows() {
     let dir = tempfile::TempDir::new().unwrap();
     let path = dir.path().join("t.csv");
-    let lines: String = (0..200).map(|i| format!("{i},{},{}\n", i * i % 17, i % 2)).collect();
+    let line = |i: i32| format!("{i},{},{}\n", i * i % 17, i % 2);
+    let lines = (0..200).fold(String::new(), |text, i| text + &line(i));
     std::fs::write(&path, format!("a,b,y\n{lines}")).unwrap();
     let family = CsvFamily { path: path.clone(), ignore: vec!["b".into()], ..family() };
     let world = family.source().unwrap().world().unwrap();
