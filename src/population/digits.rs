@@ -149,6 +149,17 @@ mod tests {
     }
 
     #[test]
+    fn the_split_of_a_seed_is_what_it_was_in_earlier_versions() {
+        let population = DigitsFamily::default().build(Seed::new(1)).unwrap();
+        let mut cursor = Cursor::new(Seed::new(2).stream("draw"));
+        let drawn = population.draw(Part::Train, 12, &mut cursor).unwrap();
+        let classes: Vec<usize> =
+            drawn.ys.rows().into_iter().map(|y| argmax(&y.to_vec())).collect();
+        // Read off version 0.1.0.
+        assert_eq!(classes, [5, 6, 9, 3, 6, 3, 4, 2, 2, 3, 2, 0]);
+    }
+
+    #[test]
     fn a_split_that_leaves_no_test_data_is_refused() {
         let family = DigitsFamily { train: 1500, clean: 297 };
         assert!(family.build(Seed::new(1)).is_err());
