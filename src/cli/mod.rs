@@ -1,7 +1,9 @@
 //! The command line. One small file a subcommand; each writes its result to the writer it is handed, and talks to people
 //! on the other.
 mod arrays;
+mod data;
 mod evaluate;
+mod fetch;
 mod inspect;
 mod list;
 mod mitigate;
@@ -47,6 +49,7 @@ enum Command {
     Predict(predict::Args),
     Inspect(inspect::Args),
     List(list::Args),
+    Data(data::Args),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -80,6 +83,7 @@ impl Cli {
             Command::Predict(args) => args.run(&mut streams),
             Command::Inspect(args) => args.run(&mut streams),
             Command::List(args) => args.run(&mut streams),
+            Command::Data(args) => args.run(&mut streams),
             Command::Completions { shell } => {
                 let mut script = Vec::new();
                 clap_complete::generate(shell, &mut Self::command(), "absolve", &mut script);

@@ -44,6 +44,11 @@ impl Args {
             plan.spec.models,
             &plan.hash[..12]
         ));
+        for task in &plan.tasks {
+            for note in task.task.population.notes()? {
+                streams.say(&format!("note on {}: {note}", task.task.name));
+            }
+        }
         let summary = if std::io::stderr().is_terminal() {
             let bar =
                 ProgressBar::with_draw_target(Some(n_cells as u64), ProgressDrawTarget::stderr());

@@ -51,6 +51,9 @@ impl Args {
     pub(super) fn run(self, streams: &mut Streams<'_>) -> Result<()> {
         let task = task_with(&Task::named_or_load(&self.task)?, &self.overrides())?;
         task.check()?;
+        for note in task.population.notes()? {
+            streams.say(&format!("note: {note}"));
+        }
         let bar = if std::io::stderr().is_terminal() {
             ProgressBar::with_draw_target(
                 Some(task.recipe.epochs as u64),

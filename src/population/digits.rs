@@ -8,11 +8,12 @@ use std::sync::OnceLock;
 use flate2::read::GzDecoder;
 use serde::{Deserialize, Serialize};
 
-use super::{Cursor, Part, Population, Promise, Truth, World};
-use crate::data::{Labeled, Target, stack};
+use super::split::{Finite, cut, stratified_order};
+use super::{Part, Population, Promise, World};
+use crate::data::{Labeled, Target, argmax, stack};
 use crate::domain::Domain;
 use crate::error::{Error, Result};
-use crate::rng::{Rng, Seed, shuffle};
+use crate::rng::Seed;
 
 /// Images.
 const N_IMAGES: usize = 1797;
@@ -66,48 +67,10 @@ impl DigitsFamily {
             return Err(Error::parameter("train", self.train, want));
         }
         let all = images()?;
-        let order = stratified_order(all, &mut seed.stream("split"));
-        let (train, rest) = order.split_at(self.train);
-        let (clean, test) = rest.split_at(self.clean);
-        let parts = [train, clean, test].map(|rows| all.select(rows));
-        Ok(Box::new(Digits { world: self.world(), parts }))
-    }
-}
-
-#[derive(Debug)]
-struct Digits {
-    world: World,
-    parts: [Labeled; 3],
-}
-
-impl Digits {
-    fn part(&self, part: Part) -> &Labeled {
-        &self.parts[part as usize]
-    }
-}
-
-impl Population for Digits {
-    fn world(&self) -> &World {
-        &self.world
-    }
-
-    fn draw(&self, part: Part, n: usize, cursor: &mut Cursor) -> Result<Labeled> {
-        let all = self.part(part);
-        let left = all.len() - cursor.drawn;
-        if n > left {
-            return Err(Error::Exhausted { part: part.name(), left, asked: n });
-        }
-        let rows: Vec<usize> = (cursor.drawn..cursor.drawn + n).collect();
-        cursor.drawn += n;
-        Ok(all.select(&rows))
-    }
-
-    fn available(&self, part: Part) -> Option<usize> {
-        Some(self.part(part).len())
-    }
-
-    fn truth(&self) -> Option<&Truth> {
-        None
+        let classes = all.ys.rows().into_iter().map(|label| argmax(&label.to_vec()));
+        let order = stratified_order(classes, N_CLASSES, &mut seed.stream("split"));
+        let parts = cut(&order, [Part::Train, Part::Clean, Part::Test].map(|p| self.available(p)));
+        Ok(Box::new(Finite { world: self.world(), rows: all, parts }))
     }
 }
 
@@ -143,33 +106,10 @@ fn parse(gz: &[u8]) -> Result<Labeled, String> {
     Ok(Labeled { xs: stack(N_PIXELS, pixels), ys: stack(N_CLASSES, labels) })
 }
 
-/// An order in which every stretch holds the classes in nearly equal shares: classes are shuffled within, then images are
-/// sorted by how far through their own class they come.
-fn stratified_order(all: &Labeled, rng: &mut Rng) -> Vec<usize> {
-    let mut by_class: Vec<Vec<usize>> = vec![Vec::new(); N_CLASSES];
-    for (i, label) in all.ys.rows().into_iter().enumerate() {
-        by_class[crate::data::argmax(&label.to_vec())].push(i);
-    }
-    let mut placed: Vec<(f64, usize)> = Vec::with_capacity(all.len());
-    for members in &mut by_class {
-        shuffle(members, rng);
-        let n = members.len() as f64;
-        placed.extend(members.iter().enumerate().map(|(k, &i)| ((k as f64 + 0.5) / n, i)));
-    }
-    placed.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-    let mut order: Vec<usize> = placed.into_iter().map(|(_, i)| i).collect();
-    // Within a stretch the classes now come in a fixed rhythm; shuffling short stretches takes it out again and keeps
-    // the shares.
-    for stretch in order.chunks_mut(10 * N_CLASSES) {
-        shuffle(stretch, rng);
-    }
-    order
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::argmax;
+    use crate::population::Cursor;
 
     #[test]
     fn the_data_are_the_known_ones() {
@@ -206,6 +146,17 @@ mod tests {
         let all: Vec<String> =
             images().unwrap().xs.rows().into_iter().map(|x| format!("{x}")).collect();
         assert_eq!(distinct(seen), distinct(all));
+    }
+
+    #[test]
+    fn the_split_of_a_seed_is_what_it_was_in_earlier_versions() {
+        let population = DigitsFamily::default().build(Seed::new(1)).unwrap();
+        let mut cursor = Cursor::new(Seed::new(2).stream("draw"));
+        let drawn = population.draw(Part::Train, 12, &mut cursor).unwrap();
+        let classes: Vec<usize> =
+            drawn.ys.rows().into_iter().map(|y| argmax(&y.to_vec())).collect();
+        // Read off version 0.1.0.
+        assert_eq!(classes, [5, 6, 9, 3, 6, 3, 4, 2, 2, 3, 2, 0]);
     }
 
     #[test]

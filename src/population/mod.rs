@@ -1,17 +1,28 @@
 //! Nature: distributions of labelled inputs, some with a truth that only the scorer may see.
 mod affine;
+mod cache;
+pub mod catalogue;
+mod columns;
 mod digits;
 mod fourier;
+mod idx;
+mod images;
+mod npy;
+mod split;
 mod table;
 
 use ndarray::Array1;
 use serde::{Deserialize, Serialize};
 
 pub use affine::AffineFamily;
+pub use columns::{CsvFamily, Labelling, Missing};
 pub use digits::DigitsFamily;
 pub use fourier::{FourierFamily, Truth as FourierTruth};
+pub use images::{IdxFamily, KnownFamily};
+pub use npy::{NpyFamily, read_array};
 pub use table::Table;
 
+use self::catalogue::{FASHION_MNIST, MNIST};
 use crate::data::{Batch, Labeled, Shape, Target};
 use crate::domain::Domain;
 use crate::error::{Error, Result};
@@ -163,6 +174,16 @@ pub enum Family {
     Affine(AffineFamily),
     /// A Fourier-heavy function on the cube.
     Fourier(FourierFamily),
+    /// Images from a folder of idx files.
+    Idx(IdxFamily),
+    /// Images of clothes, from the place where they are found.
+    FashionMnist(KnownFamily),
+    /// The original images of handwritten digits, from the place where they are found.
+    Mnist(KnownFamily),
+    /// A table in a CSV file.
+    Csv(CsvFamily),
+    /// Inputs and labels in two arrays.
+    Npy(NpyFamily),
 }
 
 impl Family {
@@ -172,15 +193,25 @@ impl Family {
             Self::Digits(family) => family.build(seed),
             Self::Affine(family) => family.build(seed),
             Self::Fourier(family) => family.build(seed),
+            Self::Idx(family) => family.source()?.build(seed),
+            Self::FashionMnist(family) => family.source(&FASHION_MNIST)?.build(seed),
+            Self::Mnist(family) => family.source(&MNIST)?.build(seed),
+            Self::Csv(family) => family.source()?.build(seed),
+            Self::Npy(family) => family.source()?.build(seed),
         }
     }
 
-    /// What everybody may know about every population of the family.
+    /// What everybody may know about every population of the family. Data files are read for it, once a process.
     pub fn world(&self) -> Result<World> {
         match self {
             Self::Digits(family) => Ok(family.world()),
             Self::Affine(family) => family.world(),
             Self::Fourier(family) => family.world(),
+            Self::Idx(family) => family.source()?.world(),
+            Self::FashionMnist(family) => family.source(&FASHION_MNIST)?.world(),
+            Self::Mnist(family) => family.source(&MNIST)?.world(),
+            Self::Csv(family) => family.source()?.world(),
+            Self::Npy(family) => family.source()?.world(),
         }
     }
 
@@ -192,6 +223,31 @@ impl Family {
                 "a random affine function over a convex body, with bounded label noise"
             }
             Self::Fourier(_) => "a Fourier-heavy sign function on the cube {−1, +1}^n",
+            Self::Idx(_) => "images from a folder of idx files",
+            Self::FashionMnist(_) => FASHION_MNIST.summary,
+            Self::Mnist(_) => MNIST.summary,
+            Self::Csv(_) => "a table of numbers and categories in a CSV file",
+            Self::Npy(_) => "inputs and labels in two arrays, .npy or .npz",
+        }
+    }
+
+    /// SHA-256 of the content of the files that the family reads; `None` for one that reads none.
+    pub fn fingerprint(&self) -> Result<Option<String>> {
+        match self {
+            Self::Digits(_) | Self::Affine(_) | Self::Fourier(_) => Ok(None),
+            Self::Idx(family) => Ok(Some(family.source()?.fingerprint())),
+            Self::FashionMnist(family) => Ok(Some(family.source(&FASHION_MNIST)?.fingerprint())),
+            Self::Mnist(family) => Ok(Some(family.source(&MNIST)?.fingerprint())),
+            Self::Csv(family) => Ok(Some(family.source()?.fingerprint())),
+            Self::Npy(family) => Ok(Some(family.source()?.fingerprint())),
+        }
+    }
+
+    /// What people should know about how the data were read, such as columns that were left out.
+    pub fn notes(&self) -> Result<Vec<String>> {
+        match self {
+            Self::Csv(family) => Ok(family.source()?.notes()),
+            _ => Ok(Vec::new()),
         }
     }
 
@@ -200,6 +256,11 @@ impl Family {
         let left = match self {
             Self::Digits(family) => Some(family.available(part)),
             Self::Affine(_) | Self::Fourier(_) => None,
+            Self::Idx(family) => Some(family.source()?.available(part)?),
+            Self::FashionMnist(family) => Some(family.source(&FASHION_MNIST)?.available(part)?),
+            Self::Mnist(family) => Some(family.source(&MNIST)?.available(part)?),
+            Self::Csv(family) => Some(family.source()?.available(part)?),
+            Self::Npy(family) => Some(family.source()?.available(part)?),
         };
         match left {
             Some(left) if left < n => Err(Error::Exhausted { part: part.name(), left, asked: n }),

@@ -21,7 +21,7 @@ pub struct Plan {
     pub spec: Spec,
     /// The tasks with what runs on them.
     pub tasks: Vec<TaskPlan>,
-    /// SHA-256 of the filled-in specification, the record format and the version of this crate.
+    /// SHA-256 of the filled-in specification, the content of data files, the record format and the version of this crate.
     pub hash: String,
 }
 
@@ -200,5 +200,10 @@ fn hash_of(spec: &Spec) -> Result<String> {
     let mut hash = Sha256::new();
     hash.update(format!("absolve {} records {VERSION}\n", env!("CARGO_PKG_VERSION")));
     hash.update(spec.to_toml()?);
+    for task in &spec.tasks {
+        if let Some(fingerprint) = task.population.fingerprint()? {
+            hash.update(format!("data of {}: {fingerprint}\n", task.name));
+        }
+    }
     Ok(crate::digest::hex(hash))
 }

@@ -3,6 +3,7 @@
 mod claims;
 mod cli;
 mod contract;
+mod data;
 mod resume;
 mod support;
 mod tidy;

@@ -15,7 +15,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("domain", "error rng data"),
     ("fourier", "error rng data"),
     ("net", "error digest rng storage data domain ledger"),
-    ("population", "error rng data domain fourier"),
+    ("population", "error digest rng storage data domain fourier"),
     ("access", "error rng data ledger net population"),
     ("mitigate", "error rng data stats ledger domain fourier net population access"),
     ("attack", "error rng data ledger domain net population"),
@@ -155,6 +155,18 @@ fn work_without_a_charge_is_done_where_it_may_be() {
             continue;
         }
         let said = code.iter().find(|(_, line)| line.contains("_unmetered("));
+        assert!(said.is_none(), "{}: {said:?}", path.display());
+    }
+}
+
+#[test]
+fn only_fetch_starts_another_program_and_nothing_opens_a_connection() {
+    let words = ["process::Command", "Command::new", "std::net", "TcpStream", "UdpSocket"];
+    for (path, _, code) in sources() {
+        if path == Path::new("src/cli/fetch.rs") {
+            continue;
+        }
+        let said = code.iter().find(|(_, line)| words.iter().any(|word| line.contains(word)));
         assert!(said.is_none(), "{}: {said:?}", path.display());
     }
 }
