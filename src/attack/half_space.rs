@@ -62,6 +62,9 @@ impl Attack for HalfSpace {
                 Domain::Box { .. }
                 | Domain::Ball { .. }
                 | Domain::Simplex { .. }
+                | Domain::Ellipsoid(_)
+                | Domain::Polytope(_)
+                | Domain::Gauss { .. }
                 | Domain::Range { .. } => self.quantile(victim, rng),
             };
             let movement = Move::Beyond {
