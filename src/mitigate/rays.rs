@@ -18,9 +18,22 @@ pub(super) fn body_of(method: &'static str, world: &World) -> Result<Box<dyn Con
     }
     world.domain.body().ok_or_else(|| {
         let why =
-            "inputs must be uniform on a convex body (box, ball or simplex) that is publicly known";
+            "inputs must be uniform on a convex body (box, ball, simplex, ellipsoid or polytope) that is publicly known";
         Error::assumption(method, why)
     })
+}
+
+/// Checks that nothing but an affine truth is promised: a method for affine truths would draw lines through curves.
+pub(super) fn check_affine(method: &'static str, world: &World) -> Result<()> {
+    match world.promise {
+        Promise::Polynomial { degree, .. } if degree > 1 => {
+            let why = format!(
+                "it restores affine truths, and polynomials of degree {degree} are promised"
+            );
+            Err(Error::assumption(method, why))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The closeness δ to use: the method's own if it was given, else what the class promises.

@@ -3,6 +3,10 @@ mod affine;
 mod digits;
 mod distance;
 mod fourier;
+mod monomial;
+mod noise;
+mod polynomial;
+mod regression;
 mod table;
 
 use ndarray::Array1;
@@ -12,6 +16,9 @@ pub use affine::AffineFamily;
 pub use digits::DigitsFamily;
 pub use distance::Distance;
 pub use fourier::{FourierFamily, Truth as FourierTruth};
+pub use monomial::{Monomial, Polynomial};
+pub use noise::Noise;
+pub use polynomial::PolynomialFamily;
 pub use table::Table;
 
 use crate::data::{Batch, Labeled, Shape, Target};
@@ -134,6 +141,13 @@ pub enum Promise {
         /// Closeness on good inputs.
         delta: f64,
     },
+    /// The truth is a polynomial of at most this degree, and a model is within `delta` of it but for a small mass of inputs.
+    Polynomial {
+        /// The largest degree.
+        degree: u32,
+        /// Closeness on good inputs.
+        delta: f64,
+    },
 }
 
 /// The noise-free truth of a population.
@@ -146,6 +160,8 @@ pub enum Truth {
         /// Value at 0.
         offset: f64,
     },
+    /// A polynomial in the input's coordinates.
+    Polynomial(Polynomial),
     /// A sum of characters on the cube.
     Fourier(FourierSum),
 }
@@ -157,6 +173,7 @@ impl Truth {
             Self::Affine { weights, offset } => {
                 (xs.dot(weights) + *offset).insert_axis(ndarray::Axis(1))
             }
+            Self::Polynomial(polynomial) => polynomial.at_all(xs),
             Self::Fourier(sum) => sum.at_all(xs),
         }
     }
@@ -170,6 +187,8 @@ pub enum Family {
     Digits(DigitsFamily),
     /// A random affine function over a convex body.
     Affine(AffineFamily),
+    /// A random polynomial over a convex body.
+    Polynomial(PolynomialFamily),
     /// A Fourier-heavy function on the cube.
     Fourier(FourierFamily),
 }
@@ -180,6 +199,7 @@ impl Family {
         match self {
             Self::Digits(family) => family.build(seed),
             Self::Affine(family) => family.build(seed),
+            Self::Polynomial(family) => family.build(seed),
             Self::Fourier(family) => family.build(seed),
         }
     }
@@ -189,8 +209,19 @@ impl Family {
         match self {
             Self::Digits(family) => Ok(family.world()),
             Self::Affine(family) => family.world(),
+            Self::Polynomial(family) => family.world(),
             Self::Fourier(family) => family.world(),
         }
+    }
+
+    /// The families by name, each with its defaults.
+    pub fn defaults() -> Vec<(&'static str, Self)> {
+        vec![
+            ("digits", Self::Digits(DigitsFamily::default())),
+            ("affine", Self::Affine(AffineFamily::default())),
+            ("polynomial", Self::Polynomial(PolynomialFamily::default())),
+            ("fourier", Self::Fourier(FourierFamily::default())),
+        ]
     }
 
     /// One line for lists.
@@ -200,6 +231,9 @@ impl Family {
             Self::Affine(_) => {
                 "a random affine function over a convex body, with bounded label noise"
             }
+            Self::Polynomial(_) => {
+                "a random polynomial over a convex body, with bounded label noise"
+            }
             Self::Fourier(_) => "a Fourier-heavy sign function on the cube {−1, +1}^n",
         }
     }
@@ -208,7 +242,7 @@ impl Family {
     pub fn check_available(&self, part: Part, n: usize) -> Result<()> {
         let left = match self {
             Self::Digits(family) => Some(family.available(part)),
-            Self::Affine(_) | Self::Fourier(_) => None,
+            Self::Affine(_) | Self::Polynomial(_) | Self::Fourier(_) => None,
         };
         match left {
             Some(left) if left < n => Err(Error::Exhausted { part: part.name(), left, asked: n }),

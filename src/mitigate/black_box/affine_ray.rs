@@ -23,7 +23,7 @@
 //! about 2.9 n δ.
 use serde::{Deserialize, Serialize};
 
-use super::super::rays::{body_of, check_inside, delta_of, median, random_ray};
+use super::super::rays::{body_of, check_affine, check_inside, delta_of, median, random_ray};
 use super::super::{Assumption, Guarantee, Mitigator, Repaired};
 use crate::access::{Lab, Oracle};
 use crate::data::{Batch, Shape, row, stack};
@@ -103,12 +103,14 @@ impl Mitigator for AffineRay {
 
     fn check(&self, world: &World) -> Result<()> {
         body_of(METHOD, world)?;
+        check_affine(METHOD, world)?;
         delta_of(self.delta, world)?;
         self.rays().map(drop)
     }
 
     fn mitigate<'a>(&self, suspect: &'a Self::Access, lab: &mut Lab<'a>) -> Result<Repaired<'a>> {
         let body = body_of(METHOD, &lab.world)?;
+        check_affine(METHOD, &lab.world)?;
         let (n_rays, failure) = self.rays()?;
         let delta = delta_of(self.delta, &lab.world)?;
         let amplification = amplification(lab.world.domain.n());

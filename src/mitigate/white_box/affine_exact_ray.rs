@@ -9,7 +9,7 @@
 //! claims nothing beyond what is measured. A net with many tiny pieces (a ripple) makes it expensive; that is charged.
 use serde::{Deserialize, Serialize};
 
-use super::super::rays::{body_of, check_inside, delta_of, median, random_ray};
+use super::super::rays::{body_of, check_affine, check_inside, delta_of, median, random_ray};
 use super::super::{Mitigator, Repaired};
 use super::Consensus;
 use crate::access::{Lab, Oracle, WhiteBox};
@@ -50,6 +50,7 @@ impl Mitigator for AffineExactRay {
 
     fn check(&self, world: &World) -> Result<()> {
         body_of(METHOD, world)?;
+        check_affine(METHOD, world)?;
         self.delta(world)?;
         if !(self.passes > 0.0 && self.passes.is_finite()) {
             return Err(Error::parameter("passes", self.passes, "a positive number is needed"));
@@ -59,6 +60,7 @@ impl Mitigator for AffineExactRay {
 
     fn mitigate<'a>(&self, suspect: &'a Self::Access, lab: &mut Lab<'a>) -> Result<Repaired<'a>> {
         let body = body_of(METHOD, &lab.world)?;
+        check_affine(METHOD, &lab.world)?;
         let delta = self.delta(&lab.world)?;
         let net = suspect.net();
         // Fails here, and not at the first answer, if the net is not of the shape that lines are exact for.
