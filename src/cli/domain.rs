@@ -32,7 +32,7 @@ pub(super) fn read(text: &str, xs: &Batch) -> Result<Domain> {
             let keyed: Keyed = parse(&format!("domain = {table}"), "--domain")?;
             keyed.domain
         }
-        path if path.ends_with(".toml") => {
+        path if Path::new(path).extension().is_some_and(|ending| ending == "toml") => {
             let bytes = storage::read(Path::new(path), MAX_BYTES)?;
             let text = String::from_utf8(bytes)
                 .map_err(|_| Error::file(Path::new(path), "it is not UTF-8 text"))?;

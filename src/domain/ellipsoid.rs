@@ -171,4 +171,9 @@ impl ConvexBody for Ellipsoid {
     fn anchor(&self) -> Vec<f64> {
         self.shape.centre.clone()
     }
+
+    /// Three products of an n × n matrix and a column: the map of the sample, and its inverse of a point and a direction.
+    fn extra_flops(&self) -> u64 {
+        6 * (self.n() as u64).pow(2)
+    }
 }

@@ -41,6 +41,11 @@ pub trait ConvexBody: std::fmt::Debug + Send + Sync {
     /// The point that the domain is written down around: the centre of a ball, a box or an ellipsoid, the vertex 0 of the
     /// corner simplex, the analytic centre of a polytope.
     fn anchor(&self) -> Vec<f64>;
+
+    /// Operations of a sample and an exit together beyond the few a coordinate that those of a ball take.
+    fn extra_flops(&self) -> u64 {
+        0
+    }
 }
 
 /// How far outside a body an input may lie and still count as inside: rounding, no more.

@@ -251,7 +251,7 @@ impl From<Polytope> for PolytopeSpec {
 }
 
 impl ConvexBody for Polytope {
-    /// Nearly uniform: the end of a walk of its own, of [`steps`](super::hit_and_run_steps) steps from the analytic centre.
+    /// Nearly uniform: the end of a walk of its own, of [`hit_and_run_steps`](super::hit_and_run_steps) steps from the analytic centre.
     fn sample(&self, rng: &mut Rng) -> Vec<f64> {
         self.pulled_inside(&self.rounding().sample(&self.walls, rng))
     }
@@ -283,5 +283,12 @@ impl ConvexBody for Polytope {
 
     fn anchor(&self) -> Vec<f64> {
         self.walls.centre.clone()
+    }
+
+    /// A step of the walk takes a division, two comparisons, a product and a subtraction a wall, and a product and a sum a
+    /// coordinate; the sample's check and the exit take two products with the walls each.
+    fn extra_flops(&self) -> u64 {
+        let (m, n) = self.walls.rows.dim();
+        (super::hit_and_run_steps(n) * (5 * m + 2 * n) + 8 * m * n) as u64
     }
 }

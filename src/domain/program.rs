@@ -58,7 +58,7 @@ pub(super) fn recession(rows: &Array2<f64>) -> Option<f64> {
     Some(goal.iter().zip(&direction).map(|(g, d)| g * d).sum())
 }
 
-/// A point of {z : rows z ≤ 1, every |z_i| ≤ reach} that is farthest along `goal`.
+/// A point of {z : rows z ≤ 1, every |zᵢ| ≤ reach} that is farthest along `goal`.
 pub(super) fn farthest(goal: &[f64], rows: &Array2<f64>, reach: f64) -> Option<Vec<f64>> {
     let length = goal.iter().map(|x| x * x).sum::<f64>().sqrt();
     let goal: Vec<f64> = goal.iter().map(|x| x / length).collect();

@@ -1,6 +1,6 @@
 //! What the ray mitigators, black-box and white-box, have in common: rays from an input through a body, and medians.
 use crate::data::Target;
-use crate::domain::ConvexBody;
+use crate::domain::{ConvexBody, Domain};
 use crate::error::{Error, Result};
 use crate::population::{Promise, World};
 use crate::rng::Rng;
@@ -47,6 +47,13 @@ pub(super) fn delta_of(given: Option<f64>, world: &World) -> Result<Option<f64>>
         (None, Promise::Affine { delta }) => Ok(Some(delta)),
         (None, _) => Ok(None),
     }
+}
+
+/// What a reader of a guarantee should know of where its rays come from.
+pub(super) fn caution(world: &World) -> Option<String> {
+    matches!(world.domain, Domain::Polytope(_)).then(|| {
+        "rays through a polytope come from hit-and-run, whose uniformity is measured here and not proved".to_owned()
+    })
 }
 
 /// Checks that an input lies in the body: outside it, nothing is promised and rays need not exist.

@@ -142,7 +142,8 @@ fn product(a: &[(usize, u32)], b: &[(usize, u32)]) -> Vec<(usize, u32)> {
         match (a.peek(), b.peek()) {
             (Some((i, k)), Some((j, l))) if i == j => {
                 powers.push((*i, k + l));
-                (a.next(), b.next());
+                a.next();
+                b.next();
             }
             (Some((i, _)), Some((j, _))) if i < j => powers.extend(a.next()),
             (Some(_), None) => powers.extend(a.next()),
