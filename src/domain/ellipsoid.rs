@@ -41,7 +41,7 @@ pub struct EllipsoidSpec {
 /// assert_eq!(ellipsoid.farthest(&[1.0, 0.0]), vec![3.0, 0.0]);
 /// # Ok::<(), absolve::error::Error>(())
 /// ```
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(try_from = "EllipsoidSpec", into = "EllipsoidSpec")]
 pub struct Ellipsoid {
     spec: EllipsoidSpec,
@@ -128,6 +128,13 @@ impl Ellipsoid {
 
     fn ball(&self) -> Ball {
         Ball { n: self.n() }
+    }
+}
+
+impl std::fmt::Debug for Ellipsoid {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Errors name domains, and a map has many numbers.
+        f.debug_struct("Ellipsoid").field("n", &self.n()).finish_non_exhaustive()
     }
 }
 

@@ -42,7 +42,7 @@ pub struct PolytopeSpec {
 /// assert!(Polytope::new(open).is_err());
 /// # Ok::<(), absolve::error::Error>(())
 /// ```
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(try_from = "PolytopeSpec", into = "PolytopeSpec")]
 pub struct Polytope {
     spec: PolytopeSpec,
@@ -228,6 +228,14 @@ fn analytic_centre(
         x.iter_mut().zip(&step).for_each(|(x, step)| *x += low * step);
     }
     None
+}
+
+impl std::fmt::Debug for Polytope {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Errors name domains, and walls have many numbers.
+        let (rows, n) = self.walls.rows.dim();
+        f.debug_struct("Polytope").field("n", &n).field("rows", &rows).finish_non_exhaustive()
+    }
 }
 
 impl PartialEq for Polytope {

@@ -185,9 +185,9 @@ impl Truth {
 pub enum Family {
     /// Real images of handwritten digits.
     Digits(DigitsFamily),
-    /// A random affine function over a convex body.
+    /// A random affine function over a convex body or normal inputs.
     Affine(AffineFamily),
-    /// A random polynomial over a convex body.
+    /// A random polynomial over a convex body or normal inputs.
     Polynomial(PolynomialFamily),
     /// A Fourier-heavy function on the cube.
     Fourier(FourierFamily),
@@ -229,10 +229,10 @@ impl Family {
         match self {
             Self::Digits(_) => "1,797 real images of handwritten digits, 8×8 pixels, ten classes",
             Self::Affine(_) => {
-                "a random affine function over a convex body, with bounded label noise"
+                "a random affine function over a convex body or normal inputs, with label noise"
             }
             Self::Polynomial(_) => {
-                "a random polynomial over a convex body, with bounded label noise"
+                "a random polynomial over a convex body or normal inputs, with label noise"
             }
             Self::Fourier(_) => "a Fourier-heavy sign function on the cube {−1, +1}^n",
         }
