@@ -9,7 +9,7 @@ use absolve::registry::MITIGATORS;
 use absolve::score::Exam;
 use absolve::study::{Model, Task};
 
-use crate::support::{mitigate, plant, publish, seed, task};
+use crate::support::{absolve, error_of, mitigate, plant, publish, seed, task};
 
 const POLYTOPE: &str = "{ shape = 'polytope', a = [[-1, 0, 0], [0, -1, 0], [0, 0, -1], [1, 2, 1]], b = [-3, -4, 0, 30] }";
 const ELLIPSOID: &str =
@@ -87,7 +87,12 @@ fn affine_methods_refuse_a_promised_curve_and_take_a_polynomial_of_degree_one() 
     assert!(why.contains("degree 2"), "{why}");
     applies(&of("polynomial", POLYTOPE, "degree = 1")).unwrap();
     applies(&of("affine", ELLIPSOID, "")).unwrap();
-    assert!(applies(&of("affine", GAUSS, "")).is_err());
+    let normal = of("affine", GAUSS, "");
+    assert!(applies(&normal).is_err());
+    // No theorem here is about normal inputs, so none is checked there.
+    let theorems = |task: &Task| absolve::mitigate::theorems(&task.population.world().unwrap());
+    assert!(theorems(&normal).unwrap().is_empty());
+    assert_eq!(theorems(&of("affine", ELLIPSOID, "")).unwrap().len(), 1);
 }
 
 #[test]
@@ -128,4 +133,46 @@ fn adversarial_labels_are_off_by_what_they_say_on_the_mass_they_say() {
     // Around another family's point it is refused before anything is drawn.
     let outside = of("affine", ELLIPSOID, &noise.replace("[5, 0, 2]", "[9, 0, 2]"));
     assert!(Model::untrained(&outside, 3).is_err());
+}
+
+#[test]
+fn the_command_line_answers_on_a_polytope_from_a_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let here = dir.path();
+    let task = of("affine", POLYTOPE, "");
+    let model = Model::train(&task, 4, &mut |_| {}).unwrap();
+    model.file(model.net.clone()).save(&here.join("m.safetensors")).unwrap();
+    let test = model.test().unwrap();
+    ndarray_npy::write_npy(here.join("x.npy"), &test.xs).unwrap();
+    ndarray_npy::write_npy(here.join("labels.npy"), &test.ys).unwrap();
+    let table =
+        POLYTOPE.trim_matches(['{', '}']).replace(", a =", "\na =").replace(", b =", "\nb =");
+    std::fs::write(here.join("walls.toml"), table).unwrap();
+    let mitigate = |domain: &str, answers: &str| {
+        let mut command = absolve(here);
+        command.args(["mitigate", "affine-ray", "m.safetensors", "--clean", "x.npy", "labels.npy"]);
+        command.args(["--domain", domain, "--set", "delta=0.01", "--at", "x.npy"]);
+        command.args(["--answers", answers, "--json"]);
+        command
+    };
+    for (domain, answers) in [("walls.toml", "a.npy"), (POLYTOPE, "b.npy")] {
+        let output = mitigate(domain, answers).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let outcome: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        // coth(ln 2 / 6) δ in three dimensions.
+        let bar = 0.01 / (std::f64::consts::LN_2 / 6.0).tanh();
+        assert!((outcome["answers"]["error_bar"].as_f64().unwrap() - bar).abs() < 1e-12);
+    }
+    let read = |name: &str| std::fs::read(here.join(name)).unwrap();
+    assert_eq!(read("a.npy"), read("b.npy"));
+    // A body that leaves inputs out, a shape that is none, and a name that is none.
+    let small = POLYTOPE.replace("30]", "12]");
+    for (domain, want, code) in [
+        (small.as_str(), "an input in the domain Polytope", 2),
+        ("{ shape = 'polytope', a = [[1, 0, 0]], b = [1] }", "from 4 to 1024 rows", 2),
+        ("simplx", "did you mean \"simplex\"?", 2),
+    ] {
+        let said = error_of(&mut mitigate(domain, "c.npy"), code);
+        assert!(said.contains(want), "{said}");
+    }
 }
