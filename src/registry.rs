@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::mitigate::black_box::{AffineRay, FourierGlobal};
 use crate::mitigate::white_box::{AffineExactRay, FinePrune};
 use crate::mitigate::{Mitigator, Nothing, Relearn, Repaired};
-use crate::population::World;
+use crate::population::{Promise, World};
 
 /// Parameters of a method, as a specification gives them.
 pub type Params = toml::Table;
@@ -175,7 +175,7 @@ pub const MITIGATORS: &[MitigatorEntry] = &[
         source: "this project; proof in its header",
         scope: "a real-valued, nearly affine truth, uniform on a known convex body",
         guarantee: "an error bar and a failure probability for every answer",
-        applies: |world| world.target == Target::Real && world.domain.body().is_some(),
+        applies: affine_on_a_body,
         build: |params| black_box::<AffineRay>("affine-ray", params),
     },
     MitigatorEntry {
@@ -193,10 +193,16 @@ pub const MITIGATORS: &[MitigatorEntry] = &[
         source: "this project; after Sotoudeh, Thakur 2019 (NeurIPS)",
         scope: "as affine-ray, for one hidden ReLU layer",
         guarantee: "none",
-        applies: |world| world.target == Target::Real && world.domain.body().is_some(),
+        applies: affine_on_a_body,
         build: |params| white_box::<AffineExactRay>("affine-exact-ray", params),
     },
 ];
+
+/// Whether labels are real, inputs uniform on a known body, and no curved truth is promised.
+fn affine_on_a_body(world: &World) -> bool {
+    let curved = matches!(world.promise, Promise::Polynomial { degree, .. } if degree > 1);
+    world.target == Target::Real && world.domain.body().is_some() && !curved
+}
 
 /// The attack called `name`.
 pub fn attack_named(name: &str) -> Result<&'static AttackEntry> {

@@ -123,6 +123,22 @@ impl BadNets {
                 let k = fixed(3.min(n))?;
                 (chosen(n, k, rng), vec![0.8 / k as f64; k])
             }
+            // The same around any centre: four fifths of the way to the wall along the chosen coordinates.
+            Domain::Ellipsoid(_) | Domain::Polytope(_) => {
+                let coordinates = chosen(n, fixed(3.min(n))?, rng);
+                let body = world.domain.body().expect("these two are bodies");
+                let anchor = body.anchor();
+                let mut along = vec![0.0; n];
+                coordinates.iter().for_each(|&i| along[i] = 1.0);
+                let reach = 0.8 * body.exit(&anchor, &along);
+                let values = coordinates.iter().map(|&i| anchor[i] + reach).collect();
+                (coordinates, values)
+            }
+            // No wall: two standard deviations out in each.
+            Domain::Gauss { .. } => {
+                let k = fixed(3.min(n))?;
+                (chosen(n, k, rng), vec![2.0; k])
+            }
         };
         Ok(Trigger { movement: Move::Overwrite { coordinates, values }, goal })
     }

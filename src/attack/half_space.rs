@@ -62,6 +62,9 @@ impl Attack for HalfSpace {
                 Domain::Box { .. }
                 | Domain::Ball { .. }
                 | Domain::Simplex { .. }
+                | Domain::Ellipsoid(_)
+                | Domain::Polytope(_)
+                | Domain::Gauss { .. }
                 | Domain::Range { .. } => self.quantile(victim, rng),
             };
             let movement = Move::Beyond {
@@ -260,6 +263,13 @@ mod tests {
         assert_eq!(fired, 32);
     }
 
+    fn shape(text: &str) -> Domain {
+        toml::from_str::<toml::Table>(&format!("domain = {text}")).unwrap()["domain"]
+            .clone()
+            .try_into()
+            .unwrap()
+    }
+
     #[test]
     fn triggered_inputs_fire_fully_and_stay_inside_the_domain() {
         for domain in [
@@ -267,6 +277,9 @@ mod tests {
             Domain::Ball { n: 6 },
             Domain::Simplex { n: 6 },
             Domain::Cube { n: 10 },
+            Domain::Gauss { n: 6 },
+            shape("{ shape = 'ellipsoid', axes = [1, 3, 0.5], centre = [7, 0, -9] }"),
+            shape("{ shape = 'polytope', a = [[-1, 0], [0, -1], [1, 2]], b = [-3, -4, 20] }"),
         ] {
             let (twin, planted, xs) = plant(&[8], &domain, HalfSpace::default());
             let mut rng = Seed::new(4).stream("trigger");

@@ -141,8 +141,13 @@ impl Trigger {
             Move::Beyond { direction, full, .. } => match domain {
                 Domain::Cube { .. } => flip_towards(x, direction, *full),
                 Domain::Range { low, high, .. } => push(&x, direction, *full, (*low, *high)),
-                Domain::Box { .. } | Domain::Ball { .. } | Domain::Simplex { .. } => {
-                    let body = domain.body().expect("these three are bodies");
+                Domain::Gauss { .. } => shift(&x, direction, *full, rng),
+                Domain::Box { .. }
+                | Domain::Ball { .. }
+                | Domain::Simplex { .. }
+                | Domain::Ellipsoid(_)
+                | Domain::Polytope(_) => {
+                    let body = domain.body().expect("these are bodies");
                     pull(&x, direction, *full, &*body, rng)
                 }
             },
@@ -150,19 +155,21 @@ impl Trigger {
     }
 }
 
-/// Sets coordinates, and shrinks the others towards 0 as far as the body needs.
+/// Sets coordinates, and shrinks the others towards those of the body's anchor as far as the body needs.
 fn overwrite(
     x: &[f64],
     coordinates: &[usize],
     values: &[f64],
     body: Option<&dyn ConvexBody>,
 ) -> Vec<f64> {
+    let anchor = body.map_or_else(|| vec![0.0; x.len()], ConvexBody::anchor);
     let at = |scale: f64| {
-        let mut y: Vec<f64> = x.iter().map(|x| scale * x).collect();
+        let mut y: Vec<f64> = x.iter().zip(&anchor).map(|(x, a)| a + scale * (x - a)).collect();
         coordinates.iter().zip(values).for_each(|(&i, &value)| y[i] = value);
         y
     };
-    let whole = at(1.0);
+    let mut whole = x.to_vec();
+    coordinates.iter().zip(values).for_each(|(&i, &value)| whole[i] = value);
     let Some(body) = body.filter(|body| body.excess(&whole) > 0.0) else { return whole };
     // Bisection for the largest scale that stays inside; 50 halvings are exact to rounding.
     let (mut inside, mut outside) = (0.0, 1.0);
@@ -218,6 +225,17 @@ fn pull(
     let share = ((depth - here) / (top - here)).clamp(0.0, 1.0);
     let moved = x.iter().zip(&best).map(|(x, b)| x + share * (b - x)).collect();
     reached(moved, direction, full)
+}
+
+/// In all of space with normal inputs: along the direction alone, to a depth spread beyond `full` about as the normal
+/// distribution's own tail is, whose excess is nearly exponential with a mean of one over the depth.
+fn shift(x: &[f64], direction: &[f64], full: f64, rng: &mut Rng) -> Result<Vec<f64>> {
+    let square = dot(direction, direction);
+    // The depth in standard deviations of the direction's own coordinate, and no wider a tail than at one of them.
+    let rate = (full / square).max(1.0 / square.sqrt());
+    let depth = full + rng.sample::<f64, _>(rand_distr::Exp1) / rate;
+    let step = (depth - dot(direction, x)) / square;
+    reached(x.iter().zip(direction).map(|(x, d)| x + step * d).collect(), direction, full)
 }
 
 fn reached(x: Vec<f64>, direction: &[f64], full: f64) -> Result<Vec<f64>> {

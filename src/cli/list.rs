@@ -3,6 +3,7 @@ use clap::ValueEnum;
 
 use super::Streams;
 use crate::error::Result;
+use crate::population::Family;
 use crate::registry::{ATTACKS, MITIGATORS, Params};
 use crate::study::Spec;
 
@@ -26,16 +27,7 @@ enum Kind {
 impl Args {
     pub(super) fn run(self, streams: &mut Streams<'_>) -> Result<()> {
         let rows: Vec<serde_json::Value> = match self.kind {
-            Kind::Populations => Spec::default_study()?
-                .tasks
-                .iter()
-                .map(|task| Ok(serde_json::json!({
-                    "name": task.name,
-                    "summary": task.population.summary(),
-                    "world": task.population.world()?,
-                    "task": task,
-                })))
-                .collect::<Result<_>>()?,
+            Kind::Populations => populations()?,
             Kind::Attacks => ATTACKS
                 .iter()
                 .map(|entry| Ok(serde_json::json!({
@@ -77,4 +69,34 @@ impl Args {
         }
         streams.print(&text)
     }
+}
+
+/// The tasks of the default study, then the families that none of them uses, at their defaults.
+fn populations() -> Result<Vec<serde_json::Value>> {
+    let tasks = Spec::default_study()?.tasks;
+    let mut rows: Vec<serde_json::Value> = tasks
+        .iter()
+        .map(|task| {
+            Ok(serde_json::json!({
+                "name": task.name,
+                "summary": task.population.summary(),
+                "world": task.population.world()?,
+                "task": task,
+            }))
+        })
+        .collect::<Result<_>>()?;
+    for (name, family) in Family::defaults() {
+        let kind = std::mem::discriminant(&family);
+        if tasks.iter().any(|task| std::mem::discriminant(&task.population) == kind) {
+            continue;
+        }
+        rows.push(serde_json::json!({
+            "name": name,
+            "summary": family.summary(),
+            "scope": "a family without a task of its own: name it in the population of a study's task",
+            "world": family.world()?,
+            "population": family,
+        }));
+    }
+    Ok(rows)
 }

@@ -44,9 +44,10 @@ pub(super) struct Args {
     /// Clean samples: inputs and labels (class numbers, signs or real numbers), two .npy files
     #[arg(long, num_args = 2, value_names = ["X.npy", "Y.npy"], requires = "domain")]
     clean: Option<Vec<PathBuf>>,
-    /// How the inputs of --clean are spread
+    /// How the inputs of --clean are spread: cube, box, ball, simplex, gauss, data (nothing is known but their range), a TOML
+    /// table such as '{ shape = "ellipsoid", axes = [1, 2] }', or a TOML file with one
     #[arg(long, requires = "clean")]
-    domain: Option<DomainName>,
+    domain: Option<String>,
     /// Seed of the population that clean samples come from [default: what the model file says, or 1]
     #[arg(long)]
     seed: Option<u64>,
@@ -62,20 +63,6 @@ pub(super) struct Args {
     /// Print as one JSON document: cost, guarantee, notes, function, answers with error bars
     #[arg(long)]
     json: bool,
-}
-
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum DomainName {
-    /// The vertices {−1, +1}^n, uniformly
-    Cube,
-    /// The box [−1, 1]^n, uniformly
-    Box,
-    /// The unit ball, uniformly
-    Ball,
-    /// The corner simplex {x ≥ 0, Σ x ≤ 1}, uniformly
-    Simplex,
-    /// Nothing is known but the range of the given inputs
-    Data,
 }
 
 /// Where clean samples come from, the recipe for relearning, the budget and the seed.
@@ -169,11 +156,11 @@ impl Args {
 
     /// Where clean samples come from, and what may be spent.
     fn setting(&self, file: &ModelFile) -> Result<Setting> {
-        if let (Some(paths), Some(name)) = (&self.clean, self.domain) {
+        if let (Some(paths), Some(domain)) = (&self.clean, &self.domain) {
             let xs = arrays::read(&paths[0])?;
             let ys = arrays::read(&paths[1])?;
             crate::data::check("clean inputs", &xs, file.net.shape().inputs)?;
-            let domain = name.of(&xs);
+            let domain = super::domain::read(domain, &xs)?;
             let table = Table::new(xs, ys, domain, file.net.shape().outputs, file.target)?;
             let hidden = file.net.widths()[1..file.net.layers().len()].to_vec();
             let number = self.seed.or(file.provenance.seed).unwrap_or(1);
@@ -211,24 +198,6 @@ impl Args {
             failure_probability: guarantee.map(|guarantee| guarantee.failure_probability),
             values: answers.rows().into_iter().map(|row| row.to_vec()).collect(),
         }))
-    }
-}
-
-impl DomainName {
-    fn of(self, xs: &crate::data::Batch) -> crate::domain::Domain {
-        use crate::domain::Domain;
-        let n = xs.ncols();
-        match self {
-            Self::Cube => Domain::Cube { n },
-            Self::Box => Domain::Box { n },
-            Self::Ball => Domain::Ball { n },
-            Self::Simplex => Domain::Simplex { n },
-            Self::Data => {
-                let low = xs.iter().copied().fold(f64::INFINITY, f64::min);
-                let high = xs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-                Domain::Range { n, low, high }
-            }
-        }
     }
 }
 

@@ -2,6 +2,7 @@
 //! on the other.
 mod arrays;
 mod data;
+mod domain;
 mod evaluate;
 mod fetch;
 mod inspect;

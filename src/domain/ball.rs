@@ -32,4 +32,8 @@ impl ConvexBody for Ball {
         let norm = direction.iter().map(|x| x * x).sum::<f64>().sqrt();
         direction.iter().map(|x| x / norm).collect()
     }
+
+    fn anchor(&self) -> Vec<f64> {
+        vec![0.0; self.n]
+    }
 }

@@ -33,4 +33,8 @@ impl ConvexBody for Cuboid {
     fn farthest(&self, direction: &[f64]) -> Vec<f64> {
         direction.iter().map(|d| if *d > 0.0 { self.high } else { self.low }).collect()
     }
+
+    fn anchor(&self) -> Vec<f64> {
+        vec![f64::midpoint(self.low, self.high); self.n]
+    }
 }

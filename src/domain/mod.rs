@@ -4,16 +4,25 @@
 //! the cube. That is knowledge of the domain, not of nature's labels, so every method may have it.
 mod ball;
 mod cuboid;
+mod ellipsoid;
+mod hit_and_run;
+mod linear;
+mod moments;
+mod polytope;
+mod program;
 mod simplex;
 
 use serde::{Deserialize, Serialize};
 
 pub use ball::Ball;
 pub use cuboid::Cuboid;
+pub use ellipsoid::{Ellipsoid, EllipsoidSpec};
+pub use hit_and_run::steps as hit_and_run_steps;
+pub use polytope::{Polytope, PolytopeSpec};
 pub use simplex::Simplex;
 
 use crate::error::{Error, Result};
-use crate::rng::{Rng, sign};
+use crate::rng::{Rng, Seed, normal, sign};
 
 /// A bounded convex set with a volume.
 pub trait ConvexBody: std::fmt::Debug + Send + Sync {
@@ -28,6 +37,15 @@ pub trait ConvexBody: std::fmt::Debug + Send + Sync {
 
     /// A point of the body that is farthest in `direction`.
     fn farthest(&self, direction: &[f64]) -> Vec<f64>;
+
+    /// The point that the domain is written down around: the centre of a ball, a box or an ellipsoid, the vertex 0 of the
+    /// corner simplex, the analytic centre of a polytope.
+    fn anchor(&self) -> Vec<f64>;
+
+    /// Operations of a sample and an exit together beyond the few a coordinate that those of a ball take.
+    fn extra_flops(&self) -> u64 {
+        0
+    }
 }
 
 /// How far outside a body an input may lie and still count as inside: rounding, no more.
@@ -60,6 +78,15 @@ pub enum Domain {
         /// Dimension.
         n: usize,
     },
+    /// An ellipsoid, uniformly.
+    Ellipsoid(Ellipsoid),
+    /// A bounded polytope {A x ≤ b}, uniformly, up to the mixing of its sampler.
+    Polytope(Polytope),
+    /// The standard normal distribution of n independent coordinates, on all of space.
+    Gauss {
+        /// Dimension.
+        n: usize,
+    },
     /// Data of unknown spread with every coordinate between `low` and `high`.
     Range {
         /// Dimension.
@@ -74,12 +101,15 @@ pub enum Domain {
 impl Domain {
     /// The dimension of an input.
     pub fn n(&self) -> usize {
-        match *self {
+        match self {
             Self::Cube { n }
             | Self::Box { n }
             | Self::Ball { n }
             | Self::Simplex { n }
-            | Self::Range { n, .. } => n,
+            | Self::Gauss { n }
+            | Self::Range { n, .. } => *n,
+            Self::Ellipsoid(ellipsoid) => ellipsoid.n(),
+            Self::Polytope(polytope) => polytope.n(),
         }
     }
 
@@ -89,11 +119,13 @@ impl Domain {
             Self::Box { n } => Some(Box::new(Cuboid { n, low: -1.0, high: 1.0 })),
             Self::Ball { n } => Some(Box::new(Ball { n })),
             Self::Simplex { n } => Some(Box::new(Simplex { n })),
-            Self::Cube { .. } | Self::Range { .. } => None,
+            Self::Ellipsoid(ref ellipsoid) => Some(Box::new(ellipsoid.clone())),
+            Self::Polytope(ref polytope) => Some(Box::new(polytope.clone())),
+            Self::Cube { .. } | Self::Gauss { .. } | Self::Range { .. } => None,
         }
     }
 
-    /// Draws an input uniformly.
+    /// Draws an input as inputs are spread: uniformly, or from the standard normal distribution.
     ///
     /// # Errors
     /// If how inputs are spread is not known.
@@ -101,26 +133,49 @@ impl Domain {
         match (self.body(), self) {
             (Some(body), _) => Ok(body.sample(rng)),
             (None, Self::Cube { n }) => Ok((0..*n).map(|_| sign(rng)).collect()),
+            (None, Self::Gauss { n }) => Ok((0..*n).map(|_| normal(rng)).collect()),
             (None, _) => {
-                Err(Error::assumption("uniform sampling", "the spread of the inputs is not known"))
+                Err(Error::assumption("sampling", "the spread of the inputs is not known"))
             }
         }
     }
 
     /// Whether `x` lies in the domain, up to rounding.
     pub fn contains(&self, x: &[f64]) -> bool {
+        if !x.iter().all(|x| x.is_finite()) {
+            return false;
+        }
         match *self {
             Self::Cube { .. } => x.iter().all(|x| (x.abs() - 1.0).abs() <= TOLERANCE),
             Self::Range { low, high, .. } => {
                 x.iter().all(|x| (low - TOLERANCE..=high + TOLERANCE).contains(x))
             }
+            Self::Gauss { .. } => true,
+            Self::Ellipsoid(ref ellipsoid) => ellipsoid.excess(x) <= TOLERANCE,
+            Self::Polytope(ref polytope) => polytope.excess(x) <= TOLERANCE,
             Self::Box { .. } | Self::Ball { .. } | Self::Simplex { .. } => {
                 self.body().is_some_and(|body| body.excess(x) <= TOLERANCE)
             }
         }
     }
 
-    /// Checks that the dimension is usable.
+    /// A few thousand inputs from a fixed stream, to set scales by where a moment has no closed form.
+    ///
+    /// They are not for statistics: of a polytope they are one long run, so that a variance is right to a few per cent.
+    ///
+    /// # Errors
+    /// If how inputs are spread is not known.
+    pub fn reference(&self) -> Result<Vec<Vec<f64>>> {
+        /// Right to about three per cent for a variance.
+        const N_POINTS: usize = 4096;
+        if let Self::Polytope(polytope) = self {
+            return Ok(polytope.reference().to_vec());
+        }
+        let mut rng = Seed::new(0).stream("reference inputs");
+        (0..N_POINTS).map(|_| self.sample(&mut rng)).collect()
+    }
+
+    /// Checks that the dimension is usable. Ellipsoids and polytopes are checked where they are made.
     pub fn check(&self) -> Result<()> {
         if self.n() == 0 || self.n() > MOST_DIMENSIONS {
             let want = format!("a domain has at least one dimension and at most {MOST_DIMENSIONS}");

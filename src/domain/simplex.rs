@@ -43,4 +43,8 @@ impl ConvexBody for Simplex {
         let chosen = |i: usize| i == best && direction[best] > 0.0;
         (0..self.n).map(|i| f64::from(u8::from(chosen(i)))).collect()
     }
+
+    fn anchor(&self) -> Vec<f64> {
+        vec![0.0; self.n]
+    }
 }

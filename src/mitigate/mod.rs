@@ -42,9 +42,11 @@ pub trait Mitigator: Send + Sync {
 /// What the theorems here, at their defaults, assume of a suspect in `world`; none for a world that none is about.
 pub fn theorems(world: &World) -> Result<Vec<Assumption>> {
     match world.promise {
-        Promise::Affine { .. } => Ok(AffineRay::default().assumption(world)?.into_iter().collect()),
+        Promise::Affine { .. } if world.domain.body().is_some() => {
+            Ok(AffineRay::default().assumption(world)?.into_iter().collect())
+        }
         Promise::FourierHeavy { .. } => Ok(vec![FourierGlobal::default().assumption(world)?]),
-        Promise::Nothing => Ok(Vec::new()),
+        Promise::Affine { .. } | Promise::Polynomial { .. } | Promise::Nothing => Ok(Vec::new()),
     }
 }
 

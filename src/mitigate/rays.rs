@@ -1,6 +1,6 @@
 //! What the ray mitigators, black-box and white-box, have in common: rays from an input through a body, and medians.
 use crate::data::Target;
-use crate::domain::ConvexBody;
+use crate::domain::{ConvexBody, Domain};
 use crate::error::{Error, Result};
 use crate::population::{Promise, World};
 use crate::rng::Rng;
@@ -18,9 +18,22 @@ pub(super) fn body_of(method: &'static str, world: &World) -> Result<Box<dyn Con
     }
     world.domain.body().ok_or_else(|| {
         let why =
-            "inputs must be uniform on a convex body (box, ball or simplex) that is publicly known";
+            "inputs must be uniform on a convex body (box, ball, simplex, ellipsoid or polytope) that is publicly known";
         Error::assumption(method, why)
     })
+}
+
+/// Checks that nothing but an affine truth is promised: a method for affine truths would draw lines through curves.
+pub(super) fn check_affine(method: &'static str, world: &World) -> Result<()> {
+    match world.promise {
+        Promise::Polynomial { degree, .. } if degree > 1 => {
+            let why = format!(
+                "it restores affine truths, and polynomials of degree {degree} are promised"
+            );
+            Err(Error::assumption(method, why))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The closeness δ to use: the method's own if it was given, else what the class promises.
@@ -34,6 +47,13 @@ pub(super) fn delta_of(given: Option<f64>, world: &World) -> Result<Option<f64>>
         (None, Promise::Affine { delta }) => Ok(Some(delta)),
         (None, _) => Ok(None),
     }
+}
+
+/// What a reader of a guarantee should know of where its rays come from.
+pub(super) fn caution(world: &World) -> Option<String> {
+    matches!(world.domain, Domain::Polytope(_)).then(|| {
+        "rays through a polytope come from hit-and-run, whose uniformity is measured here and not proved".to_owned()
+    })
 }
 
 /// Checks that an input lies in the body: outside it, nothing is promised and rays need not exist.

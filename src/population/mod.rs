@@ -4,10 +4,15 @@ mod cache;
 pub mod catalogue;
 mod columns;
 mod digits;
+mod distance;
 mod fourier;
 mod idx;
 mod images;
+mod monomial;
+mod noise;
 mod npy;
+mod polynomial;
+mod regression;
 mod split;
 mod table;
 
@@ -17,9 +22,13 @@ use serde::{Deserialize, Serialize};
 pub use affine::AffineFamily;
 pub use columns::{CsvFamily, Labelling, Missing};
 pub use digits::DigitsFamily;
+pub use distance::Distance;
 pub use fourier::{FourierFamily, Truth as FourierTruth};
 pub use images::{IdxFamily, KnownFamily};
+pub use monomial::{Monomial, Polynomial};
+pub use noise::Noise;
 pub use npy::{NpyFamily, read_array};
+pub use polynomial::PolynomialFamily;
 pub use table::Table;
 
 use self::catalogue::{FASHION_MNIST, MNIST};
@@ -45,6 +54,13 @@ pub trait Population: Send + Sync {
 
     /// The noise-free truth, where it is known. For scoring only: no mitigator is ever handed a population.
     fn truth(&self) -> Option<&Truth>;
+
+    /// How far labels lie from the truth, exactly, and so how far the population is at most from the class of its truth.
+    ///
+    /// For scoring only, as the truth is. `None` where there is no known truth, or no exact figure.
+    fn distance(&self) -> Option<Distance> {
+        None
+    }
 }
 
 /// What data are for. Parts of a finite data set do not overlap.
@@ -136,6 +152,13 @@ pub enum Promise {
         /// Closeness on good inputs.
         delta: f64,
     },
+    /// The truth is a polynomial of at most this degree, and a model is within `delta` of it but for a small mass of inputs.
+    Polynomial {
+        /// The largest degree.
+        degree: u32,
+        /// Closeness on good inputs.
+        delta: f64,
+    },
 }
 
 /// The noise-free truth of a population.
@@ -148,6 +171,8 @@ pub enum Truth {
         /// Value at 0.
         offset: f64,
     },
+    /// A polynomial in the input's coordinates.
+    Polynomial(Polynomial),
     /// A sum of characters on the cube.
     Fourier(FourierSum),
 }
@@ -159,6 +184,7 @@ impl Truth {
             Self::Affine { weights, offset } => {
                 (xs.dot(weights) + *offset).insert_axis(ndarray::Axis(1))
             }
+            Self::Polynomial(polynomial) => polynomial.at_all(xs),
             Self::Fourier(sum) => sum.at_all(xs),
         }
     }
@@ -170,8 +196,10 @@ impl Truth {
 pub enum Family {
     /// Real images of handwritten digits.
     Digits(DigitsFamily),
-    /// A random affine function over a convex body.
+    /// A random affine function over a convex body or normal inputs.
     Affine(AffineFamily),
+    /// A random polynomial over a convex body or normal inputs.
+    Polynomial(PolynomialFamily),
     /// A Fourier-heavy function on the cube.
     Fourier(FourierFamily),
     /// Images from a folder of idx files.
@@ -192,6 +220,7 @@ impl Family {
         match self {
             Self::Digits(family) => family.build(seed),
             Self::Affine(family) => family.build(seed),
+            Self::Polynomial(family) => family.build(seed),
             Self::Fourier(family) => family.build(seed),
             Self::Idx(family) => family.source()?.build(seed),
             Self::FashionMnist(family) => family.source(&FASHION_MNIST)?.build(seed),
@@ -206,6 +235,7 @@ impl Family {
         match self {
             Self::Digits(family) => Ok(family.world()),
             Self::Affine(family) => family.world(),
+            Self::Polynomial(family) => family.world(),
             Self::Fourier(family) => family.world(),
             Self::Idx(family) => family.source()?.world(),
             Self::FashionMnist(family) => family.source(&FASHION_MNIST)?.world(),
@@ -215,12 +245,25 @@ impl Family {
         }
     }
 
+    /// The families by name, each with its defaults.
+    pub fn defaults() -> Vec<(&'static str, Self)> {
+        vec![
+            ("digits", Self::Digits(DigitsFamily::default())),
+            ("affine", Self::Affine(AffineFamily::default())),
+            ("polynomial", Self::Polynomial(PolynomialFamily::default())),
+            ("fourier", Self::Fourier(FourierFamily::default())),
+        ]
+    }
+
     /// One line for lists.
     pub fn summary(&self) -> &'static str {
         match self {
             Self::Digits(_) => "1,797 real images of handwritten digits, 8×8 pixels, ten classes",
             Self::Affine(_) => {
-                "a random affine function over a convex body, with bounded label noise"
+                "a random affine function over a convex body or normal inputs, with label noise"
+            }
+            Self::Polynomial(_) => {
+                "a random polynomial over a convex body or normal inputs, with label noise"
             }
             Self::Fourier(_) => "a Fourier-heavy sign function on the cube {−1, +1}^n",
             Self::Idx(_) => "images from a folder of idx files",
@@ -234,12 +277,12 @@ impl Family {
     /// SHA-256 of the content of the files that the family reads; `None` for one that reads none.
     pub fn fingerprint(&self) -> Result<Option<String>> {
         match self {
-            Self::Digits(_) | Self::Affine(_) | Self::Fourier(_) => Ok(None),
             Self::Idx(family) => Ok(Some(family.source()?.fingerprint())),
             Self::FashionMnist(family) => Ok(Some(family.source(&FASHION_MNIST)?.fingerprint())),
             Self::Mnist(family) => Ok(Some(family.source(&MNIST)?.fingerprint())),
             Self::Csv(family) => Ok(Some(family.source()?.fingerprint())),
             Self::Npy(family) => Ok(Some(family.source()?.fingerprint())),
+            _ => Ok(None),
         }
     }
 
@@ -255,12 +298,12 @@ impl Family {
     pub fn check_available(&self, part: Part, n: usize) -> Result<()> {
         let left = match self {
             Self::Digits(family) => Some(family.available(part)),
-            Self::Affine(_) | Self::Fourier(_) => None,
             Self::Idx(family) => Some(family.source()?.available(part)?),
             Self::FashionMnist(family) => Some(family.source(&FASHION_MNIST)?.available(part)?),
             Self::Mnist(family) => Some(family.source(&MNIST)?.available(part)?),
             Self::Csv(family) => Some(family.source()?.available(part)?),
             Self::Npy(family) => Some(family.source()?.available(part)?),
+            _ => None,
         };
         match left {
             Some(left) if left < n => Err(Error::Exhausted { part: part.name(), left, asked: n }),

@@ -4,6 +4,7 @@ mod claims;
 mod cli;
 mod contract;
 mod data;
+mod families;
 mod resume;
 mod support;
 mod tidy;

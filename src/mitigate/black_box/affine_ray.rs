@@ -23,7 +23,9 @@
 //! about 2.9 n δ.
 use serde::{Deserialize, Serialize};
 
-use super::super::rays::{body_of, check_inside, delta_of, median, random_ray};
+use super::super::rays::{
+    body_of, caution, check_affine, check_inside, delta_of, median, random_ray,
+};
 use super::super::{Assumption, Guarantee, Mitigator, Repaired};
 use crate::access::{Lab, Oracle};
 use crate::data::{Batch, Shape, row, stack};
@@ -103,12 +105,14 @@ impl Mitigator for AffineRay {
 
     fn check(&self, world: &World) -> Result<()> {
         body_of(METHOD, world)?;
+        check_affine(METHOD, world)?;
         delta_of(self.delta, world)?;
         self.rays().map(drop)
     }
 
     fn mitigate<'a>(&self, suspect: &'a Self::Access, lab: &mut Lab<'a>) -> Result<Repaired<'a>> {
         let body = body_of(METHOD, &lab.world)?;
+        check_affine(METHOD, &lab.world)?;
         let (n_rays, failure) = self.rays()?;
         let delta = delta_of(self.delta, &lab.world)?;
         let amplification = amplification(lab.world.domain.n());
@@ -116,6 +120,7 @@ impl Mitigator for AffineRay {
             "{n_rays} rays, {} queries an answer, for a failure probability of {failure:.2e}",
             2 * n_rays
         )];
+        notes.extend(caution(&lab.world));
         if delta.is_none() {
             notes.push(
                 "no closeness delta is promised or given, so answers carry no error bar".to_owned(),
@@ -177,9 +182,11 @@ impl Oracle for Local<'_> {
                     }
                 }
             }
-            // A ray: direction, exit and two points (8n), times and extrapolation (10); a median: a sort of the estimates.
+            // A ray: direction, exit and two points (8n, and more on some bodies), times and extrapolation (10); a median: a
+            // sort of the estimates.
             let m = self.n_rays as f64;
-            let each = self.n_rays as u64 * (8 * n as u64 + 10) + (m * m.log2()).ceil() as u64;
+            let ray = 8 * n as u64 + self.body.extra_flops() + 10;
+            let each = self.n_rays as u64 * ray + (m * m.log2()).ceil() as u64;
             self.ledger.flops(each * rows.len() as u64)?;
             let values = self.suspect.query(&stack(n, points))?;
             let mut estimates: Vec<f64> = times

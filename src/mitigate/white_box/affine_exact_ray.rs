@@ -9,7 +9,7 @@
 //! claims nothing beyond what is measured. A net with many tiny pieces (a ripple) makes it expensive; that is charged.
 use serde::{Deserialize, Serialize};
 
-use super::super::rays::{body_of, check_inside, delta_of, median, random_ray};
+use super::super::rays::{body_of, check_affine, check_inside, delta_of, median, random_ray};
 use super::super::{Mitigator, Repaired};
 use super::Consensus;
 use crate::access::{Lab, Oracle, WhiteBox};
@@ -50,6 +50,7 @@ impl Mitigator for AffineExactRay {
 
     fn check(&self, world: &World) -> Result<()> {
         body_of(METHOD, world)?;
+        check_affine(METHOD, world)?;
         self.delta(world)?;
         if !(self.passes > 0.0 && self.passes.is_finite()) {
             return Err(Error::parameter("passes", self.passes, "a positive number is needed"));
@@ -59,11 +60,12 @@ impl Mitigator for AffineExactRay {
 
     fn mitigate<'a>(&self, suspect: &'a Self::Access, lab: &mut Lab<'a>) -> Result<Repaired<'a>> {
         let body = body_of(METHOD, &lab.world)?;
+        check_affine(METHOD, &lab.world)?;
         let delta = self.delta(&lab.world)?;
         let net = suspect.net();
         // Fails here, and not at the first answer, if the net is not of the shape that lines are exact for.
         Line::from(net, &vec![0.0; net.shape().inputs], lab.ledger)?;
-        let n_rays = self.affordable_rays(net)?;
+        let n_rays = self.affordable_rays(net, &*body)?;
         let notes =
             vec![format!("{n_rays} exact rays an answer, at most {} forward passes", self.passes)];
         let tolerance = TOLERANCE_IN_DELTAS * delta;
@@ -79,7 +81,7 @@ impl AffineExactRay {
     }
 
     /// The largest odd number of rays whose cost stays within the passes when every unit has its kink on every ray.
-    fn affordable_rays(&self, net: &Net) -> Result<usize> {
+    fn affordable_rays(&self, net: &Net, body: &dyn ConvexBody) -> Result<usize> {
         let n_units = net.layers()[0].bias.len();
         let (n, units) = (net.shape().inputs as u64, n_units as f64);
         let product = 2 * net.layers()[0].weight.len() as u64;
@@ -88,7 +90,8 @@ impl AffineExactRay {
             + (units * units.max(1.0).log2()).ceil() as u64
             + 8 * n_units as u64
             + Consensus::flops(n_units + 1)
-            + 4 * n;
+            + 4 * n
+            + body.extra_flops();
         let affordable = (self.passes * net.forward_flops() as f64 - product as f64) / ray as f64;
         if !(1.0..=1e6).contains(&affordable) {
             let want = format!(
@@ -127,8 +130,9 @@ impl Local<'_> {
         for _ in 0..self.n_rays {
             let (direction, exit) = random_ray(&*self.body, star, &mut rng);
             let ray = line.along(&direction, exit, self.ledger)?;
-            // Direction (n), exit (3n), and the estimate.
-            self.ledger.flops(4 * n as u64 + Consensus::flops(ray.knots.len() - 1))?;
+            // Direction (n), exit (3n, and more on some bodies), and the estimate.
+            let ray_flops = 4 * n as u64 + self.body.extra_flops();
+            self.ledger.flops(ray_flops + Consensus::flops(ray.knots.len() - 1))?;
             estimates.push(Consensus::of(&ray, n, self.tolerance).intercept);
         }
         let m = self.n_rays as f64;
