@@ -2,6 +2,8 @@
 //! on the other.
 mod arrays;
 mod evaluate;
+mod export;
+mod import;
 mod inspect;
 mod list;
 mod mitigate;
@@ -46,6 +48,8 @@ enum Command {
     Evaluate(evaluate::Args),
     Predict(predict::Args),
     Inspect(inspect::Args),
+    Import(import::Args),
+    Export(export::Args),
     List(list::Args),
     /// Print a completion script for a shell
     Completions {
@@ -79,6 +83,8 @@ impl Cli {
             Command::Evaluate(args) => args.run(&mut streams),
             Command::Predict(args) => args.run(&mut streams),
             Command::Inspect(args) => args.run(&mut streams),
+            Command::Import(args) => args.run(&mut streams),
+            Command::Export(args) => args.run(&mut streams),
             Command::List(args) => args.run(&mut streams),
             Command::Completions { shell } => {
                 let mut script = Vec::new();
