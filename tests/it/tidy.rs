@@ -12,11 +12,12 @@ const LAYERS: &[(&str, &str)] = &[
     ("data", "error"),
     ("stats", ""),
     ("ledger", "error"),
+    ("external", "error data"),
     ("domain", "error rng data"),
     ("fourier", "error rng data"),
     ("net", "error digest rng storage data domain ledger"),
     ("population", "error rng data domain fourier"),
-    ("access", "error rng data ledger net population"),
+    ("access", "error rng data external ledger net population"),
     ("mitigate", "error rng data stats ledger domain fourier net population access"),
     ("attack", "error rng data ledger domain net population"),
     ("registry", "error data domain population access attack mitigate"),
@@ -28,13 +29,14 @@ const LAYERS: &[(&str, &str)] = &[
     ("report", "error storage stats ledger fourier mitigate score study"),
     (
         "cli",
-        "error rng storage data stats ledger domain net population access attack mitigate registry score study report",
+        "error rng storage data external stats ledger domain net population access attack mitigate registry score study report",
     ),
 ];
 
 /// What a method that studies a suspect may not even say: each would be a way past the meter or to the secret.
 const UNSPEAKABLE: &[&str] = &[
     "Suspect",
+    "External",
     "Trigger",
     "Planted",
     "Truth",
