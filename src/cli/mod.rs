@@ -9,7 +9,9 @@ mod list;
 mod mitigate;
 mod plant;
 mod predict;
+mod program;
 mod report;
+mod serve;
 mod study;
 mod train;
 
@@ -50,6 +52,7 @@ enum Command {
     Inspect(inspect::Args),
     Import(import::Args),
     Export(export::Args),
+    Serve(serve::Args),
     List(list::Args),
     /// Print a completion script for a shell
     Completions {
@@ -85,6 +88,7 @@ impl Cli {
             Command::Inspect(args) => args.run(&mut streams),
             Command::Import(args) => args.run(&mut streams),
             Command::Export(args) => args.run(&mut streams),
+            Command::Serve(args) => args.run(&mut streams),
             Command::List(args) => args.run(&mut streams),
             Command::Completions { shell } => {
                 let mut script = Vec::new();

@@ -21,9 +21,9 @@ pub(super) fn to_lines(rows: &ArrayView2<'_, f64>) -> Vec<u8> {
     text
 }
 
-/// Longest line that `width` numbers can need: 24 characters for the longest, and room for blanks.
+/// Longest line that is read: 24 characters for the longest number, room for blanks, and for the error to show nonsense.
 pub(super) fn longest_line(width: usize) -> usize {
-    256 + 64 * width
+    4096 + 64 * width
 }
 
 /// The numbers of a line: an array of `width`, or one number alone where `width` is 1.

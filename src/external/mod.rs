@@ -12,6 +12,9 @@
 //! to standard error is kept, and its last line quoted if it fails. A program that dies, that is silent for too long, or that
 //! answers with anything but finite numbers of the right count is stopped, and every later question fails as that one did.
 //!
+//! What is stopped is the process that was started. Processes that it started itself, as a shell does, find their input at
+//! its end, and no more is done to them; with a shell, write `exec`.
+//!
 //! How many operations it spends on an answer is not known, so none are charged for it.
 mod block;
 mod pipes;
@@ -56,6 +59,17 @@ pub struct Program {
     pub protocol: Protocol,
     /// Longest time for one block of at most 1,024 rows.
     pub timeout: Duration,
+}
+
+impl Program {
+    /// Its command line in errors, no longer than a line has room for.
+    fn shown(&self) -> String {
+        const WIDTH: usize = 60;
+        let line = self.command.join(" ");
+        let plain = line.chars().map(|c| if c.is_control() { ' ' } else { c });
+        let cut = line.chars().nth(WIDTH).map(|_| '…');
+        plain.take(WIDTH).chain(cut).collect()
+    }
 }
 
 /// A running program that answers rows.
@@ -104,7 +118,7 @@ impl External {
             return Err(Error::parameter("command", "", "the name of a program is needed"));
         };
         let pipes = Pipes::open(name, arguments).map_err(|error| Error::External {
-            program: program.command.join(" "),
+            program: program.shown(),
             why: format!("it cannot be started ({error})"),
         })?;
         Ok(Self { program, state: Mutex::new(Ok(pipes)) })
@@ -123,10 +137,8 @@ impl External {
         let Shape { inputs, outputs } = self.program.shape;
         crate::data::check("inputs", xs, inputs)?;
         crate::data::check_size("answers", xs.nrows(), outputs)?;
-        let failed = |why: &String| Error::External {
-            program: self.program.command.join(" "),
-            why: why.clone(),
-        };
+        let failed =
+            |why: &String| Error::External { program: self.program.shown(), why: why.clone() };
         // A thread that panicked left a block half asked, so what comes next belongs to no question.
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let mut answers = Batch::zeros((xs.nrows(), outputs));

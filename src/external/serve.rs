@@ -35,7 +35,11 @@ pub fn serve(
             Protocol::Jsonl => line(&mut input, shape.inputs),
             Protocol::Npy => array(&mut input, shape.inputs),
         };
-        let Some(xs) = xs.map_err(|why| at(format!("row {asked}: {why}")))? else { return Ok(()) };
+        let xs = xs.map_err(|why| {
+            let why = if why == block::ENDED { "it ends within an array".to_owned() } else { why };
+            at(format!("row {asked}: {why}"))
+        })?;
+        let Some(xs) = xs else { return Ok(()) };
         asked += xs.nrows();
         let answers = answer(&xs)?;
         crate::data::check("answers", &answers, shape.outputs)?;

@@ -3,6 +3,8 @@
 mod claims;
 mod cli;
 mod contract;
+mod exchange;
+mod external;
 mod resume;
 mod support;
 mod tidy;

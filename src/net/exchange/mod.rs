@@ -129,3 +129,57 @@ fn finite(name: &str, dims: &[usize], numbers: &[f64]) -> Result<(), String> {
     };
     Err(format!("{name}[{place}] is {}; only finite weights are accepted", numbers[at]))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{Format, Imported, onnx, state_dict};
+
+    /// Reads bytes as `import` would, but from memory: thousands of damaged files are looked at.
+    fn read(name: &str, bytes: &[u8]) -> Result<Imported, String> {
+        match Format::of(Path::new(name), bytes)? {
+            Format::SafeTensors => state_dict::read(bytes, "relu".parse().ok().as_ref()),
+            Format::Onnx => onnx::read(bytes, &mut |name| Err(format!("{name} is not there"))),
+        }
+    }
+
+    fn fixture(name: &str) -> Vec<u8> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/pytorch");
+        std::fs::read(folder.join(name)).unwrap()
+    }
+
+    #[test]
+    fn every_truncation_of_a_fixture_is_refused_or_leaves_the_whole_net() {
+        let onnx = ["relu-legacy.onnx", "gelu64-parts.onnx", "gelu-node.onnx", "view-legacy.onnx"];
+        for name in onnx.into_iter().chain(["relu.safetensors"]) {
+            let bytes = fixture(name);
+            let whole = read(name, &bytes).unwrap();
+            for n in 0..bytes.len() {
+                // Only what stands behind the graph may be missing: the versions of its operators.
+                if let Ok(read) = read(name, &bytes[..n]) {
+                    assert!(name.ends_with(".onnx") && n + 32 > bytes.len(), "{name}, {n} bytes");
+                    assert_eq!(read, whole);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn flipped_bytes_are_read_as_a_net_or_refused_but_never_panic() {
+        let names =
+            ["relu-legacy.onnx", "gelu-legacy-parts.onnx", "tanh-beside.onnx", "relu.safetensors"];
+        let mut n_refused = 0;
+        for name in names {
+            let bytes = fixture(name);
+            for i in 0..bytes.len() {
+                for mask in [0x01, 0x10, 0x80, 0xff] {
+                    let mut hostile = bytes.clone();
+                    hostile[i] ^= mask;
+                    n_refused += usize::from(read(name, &hostile).is_err());
+                }
+            }
+        }
+        assert!(n_refused > 1000, "{n_refused} refused");
+    }
+}

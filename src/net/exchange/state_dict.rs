@@ -47,7 +47,6 @@ pub(super) fn read(bytes: &[u8], given: Option<&Activations>) -> Result<Imported
         }
         read.push((name, weight, bias));
     }
-    let activations = choose(given, said, &read, &layers)?;
     for pair in read.windows(2) {
         let [(before, first, _), (name, second, _)] = pair else { continue };
         if first.nrows() != second.ncols() {
@@ -55,6 +54,7 @@ pub(super) fn read(bytes: &[u8], given: Option<&Activations>) -> Result<Imported
             return Err(format!("{name} takes {takes} numbers, but {before} gives {gives}"));
         }
     }
+    let activations = choose(given, said, &read, &layers)?;
     let layers = read
         .into_iter()
         .zip(activations)
