@@ -231,7 +231,7 @@ fn every_method_in_the_registry_is_used_by_the_default_study() {
 fn every_test_that_the_architecture_names_is_there() {
     let text = fs::read_to_string("ARCHITECTURE.md").unwrap();
     let mut n_named = 0;
-    for module in ["tidy", "contract", "claims", "cli", "resume"] {
+    for module in ["tidy", "contract", "claims", "cli", "resume", "external", "exchange"] {
         let tests = fs::read_to_string(format!("tests/it/{module}.rs")).unwrap();
         for rest in text.split(&format!("`{module}::")).skip(1) {
             let name = rest.split('`').next().unwrap();

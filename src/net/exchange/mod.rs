@@ -158,7 +158,7 @@ mod tests {
             for n in 0..bytes.len() {
                 // Only what stands behind the graph may be missing: the versions of its operators.
                 if let Ok(read) = read(name, &bytes[..n]) {
-                    assert!(name.ends_with(".onnx") && n + 32 > bytes.len(), "{name}, {n} bytes");
+                    assert!(onnx.contains(&name) && n + 32 > bytes.len(), "{name}, {n} bytes");
                     assert_eq!(read, whole);
                 }
             }
