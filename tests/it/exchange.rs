@@ -242,6 +242,24 @@ fn state_dicts_of_anything_else_are_refused_by_name() {
 }
 
 #[test]
+fn a_header_whose_length_looks_like_another_format_is_still_a_header() {
+    let dir = TempDir::new().unwrap();
+    let mut rng = Seed::new(8).stream("net");
+    let net = Net::random(&[2, 3, 1], Relu, Precision::F32, &mut rng).unwrap();
+    let bytes = state_dict(&net).unwrap();
+    let (length, rest) = bytes.split_first_chunk::<8>().unwrap();
+    let (header, data) = rest.split_at(u64::from_le_bytes(*length) as usize);
+    // A pickle begins with 80 02 to 80 05, JSON with 7b, gzip with 1f 8b.
+    for padded in [0x0280_usize, 0x0580, 0x027b, 0x8b1f] {
+        let blanks = vec![b' '; padded - header.len()];
+        let whole = [&padded.to_le_bytes()[..], header, &blanks, data].concat();
+        for name in ["f.safetensors", "f.onnx", "f"] {
+            assert_eq!(import(&in_file(dir.path(), name, &whole), None).unwrap().net, net);
+        }
+    }
+}
+
+#[test]
 fn files_of_other_kinds_are_named() {
     let moon = [&(1_u64 << 60).to_le_bytes()[..], b"{}"].concat();
     for (name, bytes, says) in [

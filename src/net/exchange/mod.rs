@@ -99,6 +99,13 @@ impl Format {
         if bytes.is_empty() {
             return Err("it is empty".to_owned());
         }
+        // The length of a header may begin with the bytes by which other formats are known, so it is looked at first.
+        if let Some((length, rest)) = bytes.split_first_chunk::<8>()
+            && u64::from_le_bytes(*length) <= rest.len() as u64
+            && rest.first() == Some(&b'{')
+        {
+            return Ok(Self::SafeTensors);
+        }
         for (at, magic, what) in known {
             if bytes.get(at..).is_some_and(|rest| rest.starts_with(magic)) {
                 return Err(format!("it looks like {what}"));
