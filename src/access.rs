@@ -51,13 +51,14 @@
 //! impl Access for Everything {
 //!     const NAME: &'static str = "everything";
 //!
-//!     fn of(_: &Suspect) -> &Self {
-//!         &Everything
+//!     fn of(_: &Suspect) -> absolve::error::Result<&Self> {
+//!         Ok(&Everything)
 //!     }
 //! }
 //! ```
 use crate::data::{Batch, Labeled, Shape};
 use crate::error::{Error, Result};
+use crate::external::External;
 use crate::ledger::{Budget, Cost, Ledger};
 use crate::net::{Net, Recipe};
 use crate::population::{Cursor, Part, Population, World};
@@ -90,7 +91,10 @@ pub trait Access: sealed::Sealed + 'static {
     const NAME: &'static str;
 
     /// This much of `suspect`.
-    fn of(suspect: &Suspect) -> &Self;
+    ///
+    /// # Errors
+    /// If `suspect` is a program: it answers, and has neither gradients nor weights to show.
+    fn of(suspect: &Suspect) -> Result<&Self>;
 }
 
 /// All that a method is handed besides the suspect. Never the trigger, never the truth.
@@ -108,17 +112,44 @@ pub struct Lab<'a> {
     pub seed: Seed,
 }
 
-/// A published net behind a meter: the only way to query one.
+/// A published model behind a meter: the only way to query one.
+///
+/// It is a net, or a program that answers as one. Of a program there are answers and nothing else, so it can be lent on the
+/// lowest rung only. Each row asked of it is a query; what it computes inside is not known, and charged as 0 operations.
 #[derive(Debug)]
 pub struct Suspect {
-    net: Net,
+    model: Model,
+}
+
+#[derive(Debug)]
+enum Model {
+    Net(Metered<Net>),
+    Program(Metered<External>),
+}
+
+/// A model with its ledger: what methods are lent.
+#[derive(Debug)]
+struct Metered<M> {
+    model: M,
     ledger: Ledger,
 }
 
 impl Suspect {
     /// Publishes `net` to a mitigator that may spend `budget` on preparing.
     pub fn publish(net: Net, budget: Budget) -> Self {
-        Self { net, ledger: Ledger::new(budget) }
+        Self { model: Model::Net(Metered { model: net, ledger: Ledger::new(budget) }) }
+    }
+
+    /// Publishes a running program in the same way. A question that it fails to answer stays charged: it was asked.
+    pub fn publish_external(program: External, budget: Budget) -> Self {
+        Self { model: Model::Program(Metered { model: program, ledger: Ledger::new(budget) }) }
+    }
+
+    fn ledger(&self) -> &Ledger {
+        match &self.model {
+            Model::Net(net) => &net.ledger,
+            Model::Program(program) => &program.ledger,
+        }
     }
 
     /// Opens a lab for one method that studies this suspect.
@@ -131,23 +162,54 @@ impl Suspect {
         seeds: LabSeeds,
     ) -> Lab<'a> {
         let cursor = Cursor::new(seeds.samples.stream("clean samples"));
-        let clean = Samples { population, ledger: &self.ledger, cursor };
+        let ledger = self.ledger();
+        let clean = Samples { population, ledger, cursor };
         let world = population.world().clone();
-        Lab { clean, world, recipe, ledger: &self.ledger, seed: seeds.method }
+        Lab { clean, world, recipe, ledger, seed: seeds.method }
     }
 
     /// All that was spent on this suspect so far.
     pub fn spent(&self) -> Cost {
-        self.ledger.spent()
+        self.ledger().spent()
     }
 
     /// Ends preparation: from here on `n` answers may be given, for `per_answer` each.
     pub fn allow_answers(&self, per_answer: Budget, n: u64) {
-        self.ledger.set_budget(per_answer.times(n).on_top_of(self.ledger.spent()));
+        let ledger = self.ledger();
+        ledger.set_budget(per_answer.times(n).on_top_of(ledger.spent()));
     }
 
+    /// The net, or why there is none.
+    fn inside(&self, access: &'static str) -> Result<&Metered<Net>> {
+        match &self.model {
+            Model::Net(net) => Ok(net),
+            Model::Program(_) => {
+                let want = "the suspect is a program, which answers and shows nothing else; black-box methods apply";
+                Err(Error::parameter("access", access, want))
+            }
+        }
+    }
+}
+
+impl Oracle for Suspect {
+    fn shape(&self) -> Shape {
+        match &self.model {
+            Model::Net(net) => net.shape(),
+            Model::Program(program) => program.shape(),
+        }
+    }
+
+    fn query(&self, xs: &Batch) -> Result<Batch> {
+        match &self.model {
+            Model::Net(net) => net.query(xs),
+            Model::Program(program) => program.query(xs),
+        }
+    }
+}
+
+impl Metered<Net> {
     fn admit(&self, xs: &Batch, cost_of_a_row: Cost) -> Result<()> {
-        self.net.admit(xs)?;
+        self.model.admit(xs)?;
         let n = xs.nrows() as u64;
         self.ledger.charge(Cost {
             queries: cost_of_a_row.queries * n,
@@ -158,34 +220,46 @@ impl Suspect {
     }
 }
 
-impl Oracle for Suspect {
+impl Oracle for Metered<Net> {
     fn shape(&self) -> Shape {
-        self.net.shape()
+        self.model.shape()
     }
 
     fn query(&self, xs: &Batch) -> Result<Batch> {
-        let flops = self.net.forward_flops();
+        let flops = self.model.forward_flops();
         self.admit(xs, Cost { queries: 1, flops, ..Cost::default() })?;
-        Ok(self.net.forward_unmetered(xs))
+        Ok(self.model.forward_unmetered(xs))
     }
 }
 
-impl Gradients for Suspect {
+impl Gradients for Metered<Net> {
     fn gradient(&self, xs: &Batch, along: &Batch) -> Result<Batch> {
-        let flops = 2 * self.net.forward_flops();
-        crate::data::check("directions of a gradient", along, self.net.shape().outputs)?;
+        let flops = 2 * self.model.forward_flops();
+        crate::data::check("directions of a gradient", along, self.model.shape().outputs)?;
         if along.nrows() != xs.nrows() {
             let want = format!("one direction for each of the {} inputs is needed", xs.nrows());
             return Err(Error::parameter("along", format!("{} rows", along.nrows()), want));
         }
         self.admit(xs, Cost { gradients: 1, flops, ..Cost::default() })?;
-        Ok(self.net.gradient_unmetered(xs, along))
+        Ok(self.model.gradient_unmetered(xs, along))
     }
 }
 
-impl WhiteBox for Suspect {
+impl WhiteBox for Metered<Net> {
     fn net(&self) -> &Net {
-        &self.net
+        &self.model
+    }
+}
+
+impl Oracle for Metered<External> {
+    fn shape(&self) -> Shape {
+        self.model.program().shape
+    }
+
+    fn query(&self, xs: &Batch) -> Result<Batch> {
+        crate::data::check("inputs", xs, self.shape().inputs)?;
+        self.ledger.charge(Cost { queries: xs.nrows() as u64, ..Cost::default() })?;
+        self.model.ask(xs)
     }
 }
 
@@ -270,17 +344,29 @@ mod sealed {
     pub trait Sealed {}
 }
 
-macro_rules! rungs {
-    ($($rung:ident => $name:literal),+ $(,)?) => {$(
-        impl sealed::Sealed for dyn $rung {}
-        impl Access for dyn $rung {
-            const NAME: &'static str = $name;
+impl sealed::Sealed for dyn Oracle {}
+impl Access for dyn Oracle {
+    const NAME: &'static str = "black box";
 
-            fn of(suspect: &Suspect) -> &Self {
-                suspect
-            }
-        }
-    )+};
+    fn of(suspect: &Suspect) -> Result<&Self> {
+        Ok(suspect)
+    }
 }
 
-rungs! { Oracle => "black box", Gradients => "gradients", WhiteBox => "white box" }
+impl sealed::Sealed for dyn Gradients {}
+impl Access for dyn Gradients {
+    const NAME: &'static str = "gradients";
+
+    fn of(suspect: &Suspect) -> Result<&Self> {
+        Ok(suspect.inside(Self::NAME)?)
+    }
+}
+
+impl sealed::Sealed for dyn WhiteBox {}
+impl Access for dyn WhiteBox {
+    const NAME: &'static str = "white box";
+
+    fn of(suspect: &Suspect) -> Result<&Self> {
+        Ok(suspect.inside(Self::NAME)?)
+    }
+}

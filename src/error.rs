@@ -115,6 +115,14 @@ pub enum Error {
     /// Training went wrong: a loss that is not finite, or a planted backdoor that does not fire.
     #[error("{0}")]
     Training(String),
+    /// A program that answers as a model failed. What it was asked stays charged.
+    #[error("external program `{program}`: {why}")]
+    External {
+        /// Its command line.
+        program: String,
+        /// What went wrong, and the last that it said.
+        why: String,
+    },
     /// The tensor library failed.
     #[error("tensor library: {0}")]
     Tensor(String),

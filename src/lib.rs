@@ -50,6 +50,7 @@
 //! | [`net`] | nets, training, files; all tensor work |
 //! | [`attack`] | ways to plant a backdoor, and triggers |
 //! | [`access`], [`ledger`] | who may see what, and what it costs |
+//! | [`external`] | programs in other languages as suspects |
 //! | [`mitigate`], [`fourier`] | ways to answer well all the same, and the mathematics of one |
 //! | [`score`], [`stats`] | what a model gets right, with intervals |
 //! | [`registry`] | the tables of methods by name |
@@ -66,6 +67,7 @@ mod digest;
 pub mod documentation;
 pub mod domain;
 pub mod error;
+pub mod external;
 pub mod fourier;
 pub mod ledger;
 pub mod mitigate;

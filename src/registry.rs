@@ -114,7 +114,7 @@ fn grant<'a, M: Mitigator + ?Sized>(
     suspect: &'a Suspect,
     lab: &mut Lab<'a>,
 ) -> Result<Repaired<'a>> {
-    mitigator.mitigate(M::Access::of(suspect), lab)
+    mitigator.mitigate(M::Access::of(suspect)?, lab)
 }
 
 /// All attacks, in the order of reports.

@@ -3,14 +3,16 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::program::ProgramArgs;
 use super::{Streams, arrays, origin, parse_settings};
 use crate::access::{LabSeeds, Suspect};
+use crate::data::Shape;
 use crate::error::{Error, Result};
 use crate::ledger::{Budget, Cost};
 use crate::mitigate::{Guarantee, Repaired};
-use crate::net::{ModelFile, Recipe};
-use crate::population::{Population, Table};
-use crate::registry::{Params, mitigator_named};
+use crate::net::{ModelFile, Provenance, Recipe};
+use crate::population::{Population, Table, World};
+use crate::registry::{AnyMitigator, Params, mitigator_named};
 use crate::rng::Seed;
 use crate::storage::{self, Readers};
 use crate::study::Task;
@@ -23,12 +25,19 @@ use crate::study::Task;
 ///
 /// Clean samples, the domain and the budget come from the model's own task, from --population, or (with no budget) from
 /// --clean and --domain.
+///
+/// The suspect may also be a program in any language that answers rows on its pipes (--suspect-command), for mitigators that need
+/// no more than answers. It is asked nothing but the method's own queries, so its task or its clean samples must be named, and
+/// what it computes inside is counted as 0 operations.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// A mitigator by name (`absolve list mitigators`)
     mitigator: String,
     /// The suspect
-    model: PathBuf,
+    #[arg(required_unless_present = "suspect_command")]
+    model: Option<PathBuf>,
+    #[command(flatten)]
+    program: ProgramArgs,
     /// Where to write the repaired net or the recovered function
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -80,7 +89,7 @@ struct Outcome<'a> {
     access: &'a str,
     params: &'a Params,
     suspect: String,
-    forward_flops: u64,
+    forward_flops: Option<u64>,
     prepare: Cost,
     answers: Option<Answers>,
     guarantee: &'a Option<Guarantee>,
@@ -104,11 +113,29 @@ impl Args {
             let want = "something to do is needed: --out FILE to save what is repaired, or --at X.npy --answers Y.npy";
             return Err(Error::parameter("--out", "not given", want));
         }
-        let file = ModelFile::load(&self.model)?;
-        let Setting { population, recipe, mut budget, per_answer, number } = self.setting(&file)?;
+        let program = self.program.command();
+        if program.is_some() && !matches!(built.method, AnyMitigator::Oracle(_)) {
+            let want = format!(
+                "it needs the weights ({}), and a program shows its answers only",
+                built.method.access()
+            );
+            return Err(Error::parameter("--suspect-command", &self.mitigator, want));
+        }
+        let file = self.model.as_deref().map(ModelFile::load).transpose()?;
+        let Setting { population, recipe, mut budget, per_answer, number } =
+            self.setting(file.as_ref())?;
         built.method.check(population.world())?;
         budget.queries = self.max_queries.or(budget.queries);
-        let suspect = Suspect::publish(file.net.clone(), budget);
+        let suspect = match (&file, program) {
+            (Some(file), _) => Suspect::publish(file.net.clone(), budget),
+            (None, command) => {
+                let shape = population.world().shape();
+                Suspect::publish_external(
+                    self.program.start(command.unwrap_or_default(), shape)?,
+                    budget,
+                )
+            }
+        };
         let method = Seed::new(self.coins.unwrap_or(1)).child("mitigator").child(&self.mitigator);
         let seeds = LabSeeds { samples: Seed::new(number).child("clean"), method };
         let mut lab = suspect.lab(&*population, &recipe, seeds);
@@ -118,14 +145,16 @@ impl Args {
         let mut notes = repaired.notes.clone();
         notes.extend(self.cautions());
         if let Some(out) = &self.out {
-            save(out, &file, &repaired)?;
+            save(out, file.as_ref(), population.world(), &repaired)?;
         }
         let outcome = Outcome {
             mitigator: &self.mitigator,
             access: built.method.access(),
             params: &built.params,
-            suspect: file.net.sha256(),
-            forward_flops: file.net.forward_flops(),
+            suspect: file
+                .as_ref()
+                .map_or_else(|| program.unwrap_or_default().to_owned(), |file| file.net.sha256()),
+            forward_flops: file.as_ref().map(|file| file.net.forward_flops()),
             prepare,
             answers,
             guarantee: &repaired.guarantee,
@@ -144,35 +173,64 @@ impl Args {
                     .to_owned(),
             );
         }
-        if self.population.is_none() && self.clean.is_none() {
+        if self.model.is_some() && self.population.is_none() && self.clean.is_none() {
             cautions.push(
                 "task, promise and clean samples are what the model file says of itself; --population or --clean do \
                  without its word"
                     .to_owned(),
             );
         }
+        if self.program.command().is_some() {
+            cautions.push(
+                "the suspect is a program: what it computes inside is not known, and counted as 0 operations".to_owned(),
+            );
+        }
         cautions
     }
 
     /// Where clean samples come from, and what may be spent.
-    fn setting(&self, file: &ModelFile) -> Result<Setting> {
+    fn setting(&self, file: Option<&ModelFile>) -> Result<Setting> {
         if let (Some(paths), Some(domain)) = (&self.clean, &self.domain) {
             let xs = arrays::read(&paths[0])?;
             let ys = arrays::read(&paths[1])?;
-            crate::data::check("clean inputs", &xs, file.net.shape().inputs)?;
+            let alone = Shape { inputs: xs.ncols(), outputs: 1 };
+            let shape = file.map_or_else(|| self.program.shape(alone), |file| file.net.shape());
+            crate::data::check("clean inputs", &xs, shape.inputs)?;
             let domain = super::domain::read(domain, &xs)?;
-            let table = Table::new(xs, ys, domain, file.net.shape().outputs, file.target)?;
-            let hidden = file.net.widths()[1..file.net.layers().len()].to_vec();
-            let number = self.seed.or(file.provenance.seed).unwrap_or(1);
+            let target = file.and_then(|file| file.target);
+            let table = Table::new(xs, ys, domain, shape.outputs, target)?;
+            let number = self.seed.or(file.and_then(|file| file.provenance.seed)).unwrap_or(1);
+            let recipe = match file {
+                Some(ModelFile { net, .. }) => {
+                    let hidden = net.widths()[1..net.layers().len()].to_vec();
+                    Recipe { hidden, ..Recipe::default() }
+                }
+                None => Recipe::default(),
+            };
             return Ok(Setting {
                 population: Box::new(table),
-                recipe: Recipe { hidden, ..Recipe::default() },
+                recipe,
                 budget: Budget::UNLIMITED,
                 per_answer: Budget::UNLIMITED,
                 number,
             });
         }
-        let (task, number) = origin(file, self.population.as_deref(), self.seed)?;
+        let (task, number) = match (file, &self.population, self.seed) {
+            (Some(file), population, seed) => origin(file, population.as_deref(), seed)?,
+            (None, Some(name), Some(seed)) => {
+                let task = Task::named_or_load(name)?;
+                task.check()?;
+                (task, seed)
+            }
+            (None, ..) => {
+                let want = "a program does not say what it was made for: name --population and --seed, or --clean and --domain";
+                return Err(Error::parameter(
+                    "--suspect-command",
+                    self.program.command().unwrap_or_default(),
+                    want,
+                ));
+            }
+        };
         let population = task.population.build(Seed::new(number).child("population"))?;
         let Task { recipe, budget, per_answer, .. } = task;
         Ok(Setting { population, recipe, budget, per_answer, number })
@@ -201,9 +259,24 @@ impl Args {
     }
 }
 
-fn save(out: &std::path::Path, file: &ModelFile, repaired: &Repaired<'_>) -> Result<()> {
+fn save(
+    out: &std::path::Path,
+    file: Option<&ModelFile>,
+    world: &World,
+    repaired: &Repaired<'_>,
+) -> Result<()> {
     match (&repaired.net, &repaired.function) {
-        (Some(net), _) => ModelFile { net: net.clone(), ..file.clone() }.save(out),
+        (Some(net), _) => {
+            let net = net.clone();
+            let crate_version = env!("CARGO_PKG_VERSION").to_owned();
+            let alone = || ModelFile {
+                net: net.clone(),
+                domain: Some(world.domain.clone()),
+                target: Some(world.target),
+                provenance: Provenance { crate_version, ..Provenance::default() },
+            };
+            file.map_or_else(alone, |file| ModelFile { net: net.clone(), ..file.clone() }).save(out)
+        }
         (None, Some(function)) => {
             let mut text =
                 serde_json::to_string_pretty(function).map_err(|e| Error::file(out, e))?;
@@ -219,14 +292,17 @@ fn save(out: &std::path::Path, file: &ModelFile, repaired: &Repaired<'_>) -> Res
 }
 
 fn describe(outcome: &Outcome<'_>) -> String {
-    let passes = |flops: u64| flops as f64 / outcome.forward_flops as f64;
+    let work = |flops: u64| match outcome.forward_flops {
+        Some(forward) => format!("{:.1} forward passes of work", flops as f64 / forward as f64),
+        None => format!("{flops} operations beside the suspect's own"),
+    };
     let cost = |cost: &Cost| {
         format!(
-            "{} queries, {} gradients, {} clean labels, {:.1} forward passes of work",
+            "{} queries, {} gradients, {} clean labels, {}",
             cost.queries,
             cost.gradients,
             cost.clean_labels,
-            passes(cost.flops)
+            work(cost.flops)
         )
     };
     let mut text = format!(

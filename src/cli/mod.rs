@@ -4,13 +4,17 @@ mod arrays;
 mod data;
 mod domain;
 mod evaluate;
+mod export;
 mod fetch;
+mod import;
 mod inspect;
 mod list;
 mod mitigate;
 mod plant;
 mod predict;
+mod program;
 mod report;
+mod serve;
 mod study;
 mod train;
 
@@ -49,6 +53,9 @@ enum Command {
     Evaluate(evaluate::Args),
     Predict(predict::Args),
     Inspect(inspect::Args),
+    Import(import::Args),
+    Export(export::Args),
+    Serve(serve::Args),
     List(list::Args),
     Data(data::Args),
     /// Print a completion script for a shell
@@ -83,6 +90,9 @@ impl Cli {
             Command::Evaluate(args) => args.run(&mut streams),
             Command::Predict(args) => args.run(&mut streams),
             Command::Inspect(args) => args.run(&mut streams),
+            Command::Import(args) => args.run(&mut streams),
+            Command::Export(args) => args.run(&mut streams),
+            Command::Serve(args) => args.run(&mut streams),
             Command::List(args) => args.run(&mut streams),
             Command::Data(args) => args.run(&mut streams),
             Command::Completions { shell } => {

@@ -175,7 +175,7 @@ impl ModelFile {
     }
 }
 
-fn pack(numbers: &[f64], precision: Precision) -> Vec<u8> {
+pub(super) fn pack(numbers: &[f64], precision: Precision) -> Vec<u8> {
     match precision {
         Precision::F32 => numbers.iter().flat_map(|w| (*w as f32).to_le_bytes()).collect(),
         Precision::F64 => numbers.iter().flat_map(|w| w.to_le_bytes()).collect(),
@@ -183,7 +183,7 @@ fn pack(numbers: &[f64], precision: Precision) -> Vec<u8> {
 }
 
 /// The shape and numbers of one tensor, which must have `n_dims` dimensions and the precision of those before it.
-fn numbers(
+pub(super) fn numbers(
     tensors: &SafeTensors<'_>,
     name: &str,
     n_dims: usize,

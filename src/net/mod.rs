@@ -3,6 +3,7 @@
 //! The only place that does tensor work. Everything that computes on a net charges a [`Ledger`](crate::ledger::Ledger).
 mod activation;
 mod candle;
+mod exchange;
 mod file;
 mod fused;
 mod kernel;
@@ -13,6 +14,7 @@ mod recipe;
 mod train;
 
 pub use activation::Activation;
+pub use exchange::{Activations, Imported, import, sequential, state_dict};
 pub use file::{ModelFile, Provenance};
 pub use line::{Line, Piecewise};
 pub use mlp::{Layer, Net, Precision};

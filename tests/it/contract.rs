@@ -1,5 +1,5 @@
 //! What every method in the registry must do, on every task that it applies to.
-use absolve::access::Oracle;
+use absolve::access::{Access, Gradients, Oracle};
 use absolve::attack::Trigger;
 use absolve::data::Batch;
 use absolve::error::Error;
@@ -220,7 +220,8 @@ fn a_net_never_answers_for_free() {
     let net: &Net = &model.net;
     let want = Cost { queries: 9, flops: 9 * net.forward_flops(), ..Cost::default() };
     assert_eq!(suspect.spent(), want);
-    absolve::access::Gradients::gradient(&suspect, &xs, &Batch::ones((9, 1))).unwrap();
+    let gradients = <dyn Gradients>::of(&suspect).unwrap();
+    gradients.gradient(&xs, &Batch::ones((9, 1))).unwrap();
     let more = Cost { gradients: 9, flops: 18 * net.forward_flops(), ..Cost::default() };
     assert_eq!(suspect.spent() - want, more);
 }

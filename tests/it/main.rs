@@ -4,6 +4,8 @@ mod claims;
 mod cli;
 mod contract;
 mod data;
+mod exchange;
+mod external;
 mod families;
 mod resume;
 mod support;
