@@ -1,6 +1,7 @@
 //! Nature: distributions of labelled inputs, some with a truth that only the scorer may see.
 mod affine;
 mod digits;
+mod distance;
 mod fourier;
 mod table;
 
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 pub use affine::AffineFamily;
 pub use digits::DigitsFamily;
+pub use distance::Distance;
 pub use fourier::{FourierFamily, Truth as FourierTruth};
 pub use table::Table;
 
@@ -34,6 +36,13 @@ pub trait Population: Send + Sync {
 
     /// The noise-free truth, where it is known. For scoring only: no mitigator is ever handed a population.
     fn truth(&self) -> Option<&Truth>;
+
+    /// How far labels lie from the truth, exactly, and so how far the population is at most from the class of its truth.
+    ///
+    /// For scoring only, as the truth is. `None` where there is no known truth, or no exact figure.
+    fn distance(&self) -> Option<Distance> {
+        None
+    }
 }
 
 /// What data are for. Parts of a finite data set do not overlap.
