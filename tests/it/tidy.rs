@@ -14,7 +14,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("ledger", "error"),
     ("domain", "error rng data"),
     ("fourier", "error rng data"),
-    ("net", "error digest rng storage data domain ledger"),
+    ("net", "error digest rng storage data ledger domain fourier"),
     ("population", "error rng data domain fourier"),
     ("access", "error rng data ledger net population"),
     ("mitigate", "error rng data stats ledger domain fourier net population access"),
