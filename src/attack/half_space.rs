@@ -62,7 +62,9 @@ impl Attack for HalfSpace {
                 Domain::Box { .. }
                 | Domain::Ball { .. }
                 | Domain::Simplex { .. }
-                | Domain::Range { .. } => self.quantile(victim, rng),
+                | Domain::Range { .. }
+                | Domain::Torus { .. }
+                | Domain::Residues { .. } => self.quantile(victim, rng),
             };
             let movement = Move::Beyond {
                 direction: detector.direction.clone(),
@@ -267,6 +269,8 @@ mod tests {
             Domain::Ball { n: 6 },
             Domain::Simplex { n: 6 },
             Domain::Cube { n: 10 },
+            Domain::Torus { n: 6 },
+            Domain::Residues { n: 6, modulus: 5 },
         ] {
             let (twin, planted, xs) = plant(&[8], &domain, HalfSpace::default());
             let mut rng = Seed::new(4).stream("trigger");

@@ -4,6 +4,7 @@
 //! the cube. That is knowledge of the domain, not of nature's labels, so every method may have it.
 mod ball;
 mod cuboid;
+mod group;
 mod simplex;
 
 use serde::{Deserialize, Serialize};
@@ -69,6 +70,18 @@ pub enum Domain {
         /// Largest value of a coordinate.
         high: f64,
     },
+    /// The torus [0, 1)^n, uniformly: 0 and 1 are the same. A net reads the numbers as they are, with the cut at 0.
+    Torus {
+        /// Dimension.
+        n: usize,
+    },
+    /// The vectors of residues `Z_m^n`, uniformly. A net reads the whole numbers 0, …, m − 1 as they are.
+    Residues {
+        /// Dimension.
+        n: usize,
+        /// m.
+        modulus: u32,
+    },
 }
 
 impl Domain {
@@ -79,7 +92,9 @@ impl Domain {
             | Self::Box { n }
             | Self::Ball { n }
             | Self::Simplex { n }
-            | Self::Range { n, .. } => n,
+            | Self::Range { n, .. }
+            | Self::Torus { n }
+            | Self::Residues { n, .. } => n,
         }
     }
 
@@ -89,7 +104,9 @@ impl Domain {
             Self::Box { n } => Some(Box::new(Cuboid { n, low: -1.0, high: 1.0 })),
             Self::Ball { n } => Some(Box::new(Ball { n })),
             Self::Simplex { n } => Some(Box::new(Simplex { n })),
-            Self::Cube { .. } | Self::Range { .. } => None,
+            Self::Cube { .. } | Self::Range { .. } | Self::Torus { .. } | Self::Residues { .. } => {
+                None
+            }
         }
     }
 
@@ -101,6 +118,8 @@ impl Domain {
         match (self.body(), self) {
             (Some(body), _) => Ok(body.sample(rng)),
             (None, Self::Cube { n }) => Ok((0..*n).map(|_| sign(rng)).collect()),
+            (None, Self::Torus { n }) => Ok(group::sample_torus(*n, rng)),
+            (None, Self::Residues { n, modulus }) => Ok(group::sample_residues(*n, *modulus, rng)),
             (None, _) => {
                 Err(Error::assumption("uniform sampling", "the spread of the inputs is not known"))
             }
@@ -114,6 +133,8 @@ impl Domain {
             Self::Range { low, high, .. } => {
                 x.iter().all(|x| (low - TOLERANCE..=high + TOLERANCE).contains(x))
             }
+            Self::Torus { .. } => group::on_torus(x),
+            Self::Residues { modulus, .. } => group::are_residues(x, modulus),
             Self::Box { .. } | Self::Ball { .. } | Self::Simplex { .. } => {
                 self.body().is_some_and(|body| body.excess(x) <= TOLERANCE)
             }
@@ -125,6 +146,9 @@ impl Domain {
         if self.n() == 0 || self.n() > MOST_DIMENSIONS {
             let want = format!("a domain has at least one dimension and at most {MOST_DIMENSIONS}");
             return Err(Error::parameter("n", self.n(), want));
+        }
+        if let Self::Residues { modulus, .. } = *self {
+            group::check_modulus(modulus)?;
         }
         if let Self::Range { low, high, .. } = *self
             && !(low.is_finite() && high.is_finite() && low < high)

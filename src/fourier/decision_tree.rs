@@ -154,7 +154,8 @@ impl DecisionTree {
             let want = format!("a path asks for each of the n = {n} coordinates once");
             return Err(Error::parameter("depth", depth, want));
         }
-        let most = if depth < usize::BITS as usize { 1_usize.checked_shl(depth as u32) } else { None };
+        let most =
+            if depth < usize::BITS as usize { 1_usize.checked_shl(depth as u32) } else { None };
         let most = most.unwrap_or(MOST_LEAVES).min(MOST_LEAVES);
         if size == 0 || size > most {
             let want = format!("a tree of depth {depth} has from 1 to {most} leaves here");

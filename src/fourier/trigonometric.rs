@@ -134,6 +134,17 @@ impl TrigSum {
         Self { group, waves: merged }
     }
 
+    /// Whether the character of `frequency` is its own conjugate: ±1 everywhere, without a sine.
+    pub fn is_real(group: Group, frequency: &[(usize, i64)]) -> bool {
+        group.canonical(frequency).2
+    }
+
+    /// Whether it has a wave of this frequency or of its negative.
+    pub fn has(&self, frequency: &[(usize, i64)]) -> bool {
+        let (frequency, _, _) = self.group.canonical(frequency);
+        self.waves.iter().any(|wave| wave.frequency == frequency)
+    }
+
     /// The group that it is a function on.
     pub fn group(&self) -> Group {
         self.group
@@ -290,11 +301,8 @@ mod tests {
     fn on_the_torus_the_mean_over_a_fine_grid_is_exact() {
         // A trigonometric polynomial of degree below N in every coordinate is integrated exactly by an N-point grid:
         // products of waves of frequencies up to 3 need N > 6.
-        let wave = |frequency: &[(usize, i64)], cos, sin| Wave {
-            frequency: frequency.to_vec(),
-            cos,
-            sin,
-        };
+        let wave =
+            |frequency: &[(usize, i64)], cos, sin| Wave { frequency: frequency.to_vec(), cos, sin };
         let f = vec![wave(&[(0, 2), (1, -3)], 0.5, 1.5), wave(&[(1, 1)], -1.0, 0.25)];
         let f = TrigSum::new(Group::Torus, f);
         let grid = points(2, 8).into_iter().map(|x| [x[0] / 8.0 + 0.01, x[1] / 8.0 + 0.02]);

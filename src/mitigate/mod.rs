@@ -44,7 +44,7 @@ pub fn theorems(world: &World) -> Result<Vec<Assumption>> {
     match world.promise {
         Promise::Affine { .. } => Ok(AffineRay::default().assumption(world)?.into_iter().collect()),
         Promise::FourierHeavy { .. } => Ok(vec![FourierGlobal::default().assumption(world)?]),
-        Promise::Nothing => Ok(Vec::new()),
+        Promise::Nothing | Promise::Characters { .. } => Ok(Vec::new()),
     }
 }
 

@@ -98,11 +98,9 @@ pub fn affine(weights: &[f64], offset: f64, n_hidden: usize) -> Result<Net> {
         let weight = Array2::from_shape_fn((1, n), |(_, i)| weights[i]);
         return Net::new(vec![output(weight)], Precision::F64);
     }
-    let pair = Array2::from_shape_fn((2, n), |(unit, i)| {
-        if unit == 0 { weights[i] } else { -weights[i] }
-    });
-    let relu =
-        |weight| Layer { weight, bias: Array1::zeros(2), activation: Activation::Relu };
+    let pair =
+        Array2::from_shape_fn((2, n), |(unit, i)| if unit == 0 { weights[i] } else { -weights[i] });
+    let relu = |weight| Layer { weight, bias: Array1::zeros(2), activation: Activation::Relu };
     let mut layers = vec![relu(pair)];
     layers.extend((1..n_hidden).map(|_| relu(Array2::eye(2))));
     layers.push(output(Array2::from_shape_fn((1, 2), |(_, unit)| 1.0 - 2.0 * unit as f64)));
@@ -226,7 +224,10 @@ mod tests {
         assert_eq!(net.forward_unmetered(&cube(8)), crate::data::column(values));
         // Values of no finite binary expansion: exact but for rounding.
         let terms = (0..30)
-            .map(|k| Term { support: permutation(200, &mut rng)[..k].to_vec(), value: normal(&mut rng) })
+            .map(|k| Term {
+                support: permutation(200, &mut rng)[..k].to_vec(),
+                value: normal(&mut rng),
+            })
             .collect();
         let sum = FourierSum::new(terms);
         let xs = some(200, &mut rng);

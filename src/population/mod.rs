@@ -1,23 +1,32 @@
 //! Nature: distributions of labelled inputs, some with a truth that only the scorer may see.
 mod affine;
+mod decision_tree;
 mod digits;
 mod distance;
+mod flips;
 mod fourier;
+mod signs;
 mod table;
+mod trigonometric;
+
+use std::borrow::Cow;
 
 use ndarray::Array1;
 use serde::{Deserialize, Serialize};
 
 pub use affine::AffineFamily;
+pub use decision_tree::DecisionTreeFamily;
 pub use digits::DigitsFamily;
 pub use distance::Distance;
+pub use flips::{Around, Flips};
 pub use fourier::{FourierFamily, Truth as FourierTruth};
 pub use table::Table;
+pub use trigonometric::{ResiduesFamily, TrigonometricFamily};
 
 use crate::data::{Batch, Labeled, Shape, Target};
 use crate::domain::Domain;
 use crate::error::{Error, Result};
-use crate::fourier::FourierSum;
+use crate::fourier::{DecisionTree, FourierSum, TrigSum};
 use crate::rng::{Rng, Seed};
 
 /// A distribution of labelled inputs that can be sampled at will, or a finite data set split for it.
@@ -134,6 +143,15 @@ pub enum Promise {
         /// Closeness on good inputs.
         delta: f64,
     },
+    /// The truth is a real sum of characters of the torus or of `Z_m^n`, and heavy in their basis.
+    Characters {
+        /// Every frequency k has `Σ |k_i|` of at most this; on `Z_m^n` an entry counts the shorter way round.
+        degree: u32,
+        /// Every complex coefficient is 0 or at least this in absolute value.
+        tau: f64,
+        /// The largest absolute value of the truth.
+        bound: f64,
+    },
 }
 
 /// The noise-free truth of a population.
@@ -148,6 +166,10 @@ pub enum Truth {
     },
     /// A sum of characters on the cube.
     Fourier(FourierSum),
+    /// A decision tree on the cube.
+    Tree(DecisionTree),
+    /// A sum of characters of the torus or of `Z_m^n`.
+    Trigonometric(TrigSum),
 }
 
 impl Truth {
@@ -158,6 +180,17 @@ impl Truth {
                 (xs.dot(weights) + *offset).insert_axis(ndarray::Axis(1))
             }
             Self::Fourier(sum) => sum.at_all(xs),
+            Self::Tree(tree) => tree.at_all(xs),
+            Self::Trigonometric(sum) => sum.at_all(xs),
+        }
+    }
+
+    /// It as a sum of characters on the cube, where it is one and small enough to be written out.
+    pub fn spectrum(&self) -> Option<Cow<'_, FourierSum>> {
+        match self {
+            Self::Fourier(sum) => Some(Cow::Borrowed(sum)),
+            Self::Tree(tree) => tree.spectrum().ok().map(Cow::Owned),
+            Self::Affine { .. } | Self::Trigonometric(_) => None,
         }
     }
 }
@@ -172,6 +205,12 @@ pub enum Family {
     Affine(AffineFamily),
     /// A Fourier-heavy function on the cube.
     Fourier(FourierFamily),
+    /// A random decision tree on the cube.
+    DecisionTree(DecisionTreeFamily),
+    /// A random trigonometric polynomial on the torus.
+    Trigonometric(TrigonometricFamily),
+    /// A random sum of characters of `Z_m^n`.
+    Residues(ResiduesFamily),
 }
 
 impl Family {
@@ -181,6 +220,9 @@ impl Family {
             Self::Digits(family) => family.build(seed),
             Self::Affine(family) => family.build(seed),
             Self::Fourier(family) => family.build(seed),
+            Self::DecisionTree(family) => family.build(seed),
+            Self::Trigonometric(family) => family.build(seed),
+            Self::Residues(family) => family.build(seed),
         }
     }
 
@@ -190,6 +232,9 @@ impl Family {
             Self::Digits(family) => Ok(family.world()),
             Self::Affine(family) => family.world(),
             Self::Fourier(family) => family.world(),
+            Self::DecisionTree(family) => family.world(),
+            Self::Trigonometric(family) => family.world(),
+            Self::Residues(family) => family.world(),
         }
     }
 
@@ -201,6 +246,11 @@ impl Family {
                 "a random affine function over a convex body, with bounded label noise"
             }
             Self::Fourier(_) => "a Fourier-heavy sign function on the cube {−1, +1}^n",
+            Self::DecisionTree(_) => "a random decision tree on the cube {−1, +1}^n",
+            Self::Trigonometric(_) => {
+                "a random trigonometric polynomial on the torus [0, 1)^n, with bounded label noise"
+            }
+            Self::Residues(_) => "a random sum of characters of Z_m^n, with bounded label noise",
         }
     }
 
@@ -208,7 +258,11 @@ impl Family {
     pub fn check_available(&self, part: Part, n: usize) -> Result<()> {
         let left = match self {
             Self::Digits(family) => Some(family.available(part)),
-            Self::Affine(_) | Self::Fourier(_) => None,
+            Self::Affine(_)
+            | Self::Fourier(_)
+            | Self::DecisionTree(_)
+            | Self::Trigonometric(_)
+            | Self::Residues(_) => None,
         };
         match left {
             Some(left) if left < n => Err(Error::Exhausted { part: part.name(), left, asked: n }),

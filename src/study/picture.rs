@@ -37,7 +37,7 @@ pub(super) fn of(
 fn spectra(net: &Net, exam: &Exam, n: usize, function: &FourierSum, truth: &FourierSum) -> Picture {
     let tau = match exam.world.promise {
         Promise::FourierHeavy { tau, .. } => tau,
-        Promise::Nothing | Promise::Affine { .. } => truth.lightest(),
+        Promise::Nothing | Promise::Affine { .. } | Promise::Characters { .. } => truth.lightest(),
     };
     let mut suspect = if n <= MAX_CUBE {
         whole_spectrum(net, n, tau)

@@ -181,7 +181,7 @@ impl FourierGlobal {
         }
         let promised = match world.promise {
             Promise::FourierHeavy { tau, bound } => Some((tau, bound)),
-            Promise::Nothing | Promise::Affine { .. } => None,
+            Promise::Nothing | Promise::Affine { .. } | Promise::Characters { .. } => None,
         };
         let Some(tau) = self.tau.or(promised.map(|(tau, _)| tau)) else {
             let why = "the least coefficient tau of the truth is neither promised nor given";
