@@ -1,6 +1,7 @@
 //! The command line. One small file a subcommand; each writes its result to the writer it is handed, and talks to people
 //! on the other.
 mod arrays;
+mod compile;
 mod evaluate;
 mod inspect;
 mod list;
@@ -41,6 +42,7 @@ enum Command {
     Study(study::Args),
     Report(report::Args),
     Train(train::Args),
+    Compile(compile::Args),
     Plant(plant::Args),
     Mitigate(mitigate::Args),
     Evaluate(evaluate::Args),
@@ -74,6 +76,7 @@ impl Cli {
             Command::Study(args) => args.run(jobs, &mut streams),
             Command::Report(args) => args.run(&mut streams),
             Command::Train(args) => args.run(&mut streams),
+            Command::Compile(args) => args.run(&mut streams),
             Command::Plant(args) => args.run(&mut streams),
             Command::Mitigate(args) => args.run(&mut streams),
             Command::Evaluate(args) => args.run(&mut streams),

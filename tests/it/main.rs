@@ -3,6 +3,7 @@
 mod claims;
 mod cli;
 mod contract;
+mod families;
 mod resume;
 mod support;
 mod tidy;
