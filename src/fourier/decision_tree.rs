@@ -110,8 +110,8 @@ impl DecisionTree {
         for Leaf { path, .. } in tree.leaves() {
             let mut asked: Vec<usize> = path.iter().map(|(coordinate, _)| *coordinate).collect();
             asked.sort_unstable();
-            if let Some(twice) = asked.windows(2).find(|pair| pair[0] == pair[1]) {
-                return bad(0, format!("a path below it asks for coordinate {} twice", twice[0]));
+            if let Some(&[twice, _]) = asked.windows(2).find(|pair| pair[0] == pair[1]) {
+                return bad(0, format!("a path below it asks for coordinate {twice} twice"));
             }
         }
         Ok(tree)
@@ -299,9 +299,9 @@ mod tests {
         assert_eq!(small().leaf_depth(&[1.0, -1.0, -1.0]), 1);
         assert_eq!(small().leaf_depth(&[-1.0, 1.0, 1.0]), 2);
         // Two leaves of depth 2: half of the cube lies deeper than 1, and nothing deeper than 2.
-        assert_eq!(small().mass_deeper_than(1.0), 0.5);
-        assert_eq!(small().mass_deeper_than(1.5), 0.5);
-        assert_eq!(small().mass_deeper_than(2.0), 0.0);
+        for (depth, mass) in [(1.0, 0.5), (1.5, 0.5), (2.0, 0.0)] {
+            assert!((small().mass_deeper_than(depth) - mass).abs() < 1e-15, "{depth}");
+        }
     }
 
     #[test]
@@ -311,7 +311,7 @@ mod tests {
             assert_eq!(tree.size(), 5 + seed as usize);
             assert!(tree.depth() <= 6);
             let values: Vec<f64> = (0..1024).map(|i| tree.at(&vertex(i, 10))).collect();
-            assert!(values.iter().all(|v| v.abs() == 1.0));
+            assert!(values.iter().all(|v| (v.abs() - 1.0).abs() < 1e-15));
             // Both are sums of multiples of 2^−10, so they agree to the last bit.
             assert_eq!(tree.spectrum().unwrap(), spectrum(values, 1e-9), "seed {seed}");
             assert!(tree.spectrum().unwrap().lightest() >= 1.0 / 64.0);
@@ -324,12 +324,12 @@ mod tests {
         for depth in 0..=8 {
             let deep = (0..1024).filter(|&i| tree.leaf_depth(&vertex(i, 10)) > depth).count();
             let mass = tree.mass_deeper_than(depth as f64);
-            assert_eq!(mass, deep as f64 / 1024.0);
+            assert!((mass - deep as f64 / 1024.0).abs() < 1e-15);
             // The bound behind the flag of Christiano et al.: with depth = log2(s/δ) it is δ.
             assert!(mass <= 30.0 * 0.5_f64.powi(depth as i32));
         }
         let total: f64 = tree.leaves().iter().map(|l| 0.5_f64.powi(l.path.len() as i32)).sum();
-        assert_eq!(total, 1.0);
+        assert!((total - 1.0).abs() < 1e-15);
     }
 
     #[test]

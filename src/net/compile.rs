@@ -1,8 +1,8 @@
 //! From truth to weights: nets that are a known function, written down instead of trained.
 //!
-//! All are `ReLU` nets in 64 bits with a linear output. On the cube a parity is a function of s = Σ x_i alone, and s is one of
-//! k + 1 whole numbers: the zigzag through them is `p_0 + Σ_j c_j relu(s + k − 2j)`, j = 0 … k − 1, with p_0 = (−1)^k, c_0 =
-//! −p_0 and c_j = 2 (−1)^{j+1} p_0. The leaf of a decision tree at depth d is reached where d signed coordinates sum to d, and
+//! All are `ReLU` nets in 64 bits with a linear output. On the cube a parity is a function of `s = Σ x_i` alone, and s is one of
+//! k + 1 whole numbers: the zigzag through them is `p_0 + Σ_j c_j relu(s + k − 2j)`, j = 0 … k − 1, with `p_0 = (−1)^k`,
+//! `c_0 = −p_0` and `c_j = 2 (−1)^{j+1} p_0`. The leaf of a decision tree at depth d is reached where d signed coordinates sum to d, and
 //! elsewhere they sum to at most d − 2: `relu(Σ ± x_i − (d − 1))` is exactly 1 or exactly 0. An affine z is `relu(z) −
 //! relu(−z)`, and a `ReLU` layer hands both on as they are.
 //!

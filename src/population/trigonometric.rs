@@ -29,7 +29,7 @@ pub struct TrigonometricFamily {
 
 /// A random sum of characters of `Z_m^n`, real-valued: as [`TrigonometricFamily`], with waves `A cos(2π k·x / m + φ)`.
 ///
-/// Entries of k count modulo m, and |k_i| the shorter way round. Of a frequency that is its own negative the phase is 0 or π
+/// Entries of k count modulo m, and `|k_i|` the shorter way round. Of a frequency that is its own negative the phase is 0 or π
 /// and the coefficient A or −A; other complex coefficients are at least 1/4.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -73,7 +73,7 @@ impl TrigonometricFamily {
     }
 
     pub(super) fn build(&self, seed: Seed) -> Result<Box<dyn Population>> {
-        self.waves().build(Group::Torus, self.world()?, seed)
+        Ok(self.waves().build(Group::Torus, self.world()?, seed))
     }
 
     fn waves(&self) -> Waves {
@@ -89,7 +89,7 @@ impl ResiduesFamily {
 
     pub(super) fn build(&self, seed: Seed) -> Result<Box<dyn Population>> {
         let group = Group::Residues { modulus: self.modulus };
-        self.waves().build(group, self.world()?, seed)
+        Ok(self.waves().build(group, self.world()?, seed))
     }
 
     fn waves(&self) -> Waves {
@@ -135,7 +135,7 @@ impl Waves {
         Ok(World { domain, target: Target::Real, promise, cutoff: self.cutoff })
     }
 
-    fn build(&self, group: Group, world: World, seed: Seed) -> Result<Box<dyn Population>> {
+    fn build(&self, group: Group, world: World, seed: Seed) -> Box<dyn Population> {
         let mut rng = seed.stream("truth");
         let n = world.domain.n();
         let mut sum = TrigSum::new(group, Vec::new());
@@ -154,7 +154,7 @@ impl Waves {
             };
             sum = TrigSum::new(group, sum.waves().iter().cloned().chain([wave]).collect());
         }
-        Ok(Box::new(Smooth { world, truth: Truth::Trigonometric(sum), noise: self.noise }))
+        Box::new(Smooth { world, truth: Truth::Trigonometric(sum), noise: self.noise })
     }
 
     /// A random frequency of degree 1 to `degree`: so many coordinates, each with a share of the degree, and random signs.
@@ -257,7 +257,7 @@ mod tests {
             for number in 0..10 {
                 let population = family.build(Seed::new(number)).unwrap();
                 let Some(Truth::Trigonometric(sum)) = population.truth() else { panic!("waves") };
-                assert_eq!(sum.waves().len() as f64, bound, "{family:?}");
+                assert_eq!(sum.waves().len(), bound as usize, "{family:?}");
                 assert!(sum.lightest() >= tau && sum.bound() <= bound, "{family:?}");
                 let degree_of = |wave: &Wave| wave.frequency.iter().map(|(_, k)| k.abs()).sum();
                 let degrees: Vec<i64> = sum.waves().iter().map(degree_of).collect();
@@ -277,7 +277,7 @@ mod tests {
             let truth = population.truth().unwrap().at(&drawn.xs);
             let off = &drawn.ys - &truth;
             let Distance { mass, width, mean_square } = population.distance().unwrap();
-            assert_eq!(mass, 0.0);
+            assert!(mass <= 0.0);
             assert!(off.iter().all(|e| e.abs() <= width + 1e-12), "{family:?}");
             // Squares of uniform noise have mean w²/3 and standard deviation 0.3 w²: six standard errors.
             let error = 6.0 * 0.3 * width * width / (n as f64).sqrt();
