@@ -271,6 +271,13 @@ mod tests {
         assert!((flipped as f64 - 2000.0).abs() < 255.0, "{flipped}");
     }
 
+    /// The majority of three coordinates, written out.
+    fn majority_of(i: usize, j: usize, k: usize) -> Vec<Term> {
+        let term = |support: Vec<usize>, value| Term { support, value };
+        let singles = [i, j, k].map(|i| term(vec![i], 0.5));
+        singles.into_iter().chain([term(vec![i, j, k], -0.5)]).collect()
+    }
+
     #[test]
     fn on_large_cubes_labels_are_the_sign_of_the_truth_and_as_far_from_it_as_said() {
         let adversary = Flips::Adversarial { mass: 0.05, around: Around::Random(1) };
@@ -278,6 +285,7 @@ mod tests {
             (1000, Truth::Majority { degree: 333 }, adversary.clone()),
             (1000, Truth::Tree { depth: 8 }, 0.1.into()),
             (1000, Truth::Junta { coordinates: 7 }, adversary),
+            (1000, Truth::Explicit { terms: majority_of(999, 0, 500) }, 0.0.into()),
             (1 << 16, Truth::Majority { degree: 3 }, 0.0.into()),
         ] {
             let family = FourierFamily { n, truth, noise };
