@@ -29,7 +29,7 @@ pub enum Flips {
     ///
     /// Around each of k points a Hamming ball gets a share `mass`/k. The mass of a ball of radius r is `Σ_{i ≤ r} C(n, i) / 2^n`
     /// and nothing between, so r is the largest radius whose ball is not heavier than the share: the balls together have
-    /// the largest mass of this kind that is at most `mass`. What it is, [`Flips::distance`] says exactly.
+    /// the largest mass of this kind that is at most `mass`. What it is, the population's [`Distance`] says.
     Adversarial {
         /// Largest mass of the inputs whose labels are flipped; below 1/2, and at least a vertex a point.
         mass: f64,
