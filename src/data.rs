@@ -1,5 +1,6 @@
 //! Batches of inputs and answers, and what answers mean.
 use ndarray::{Array1, Array2, Axis};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -158,12 +159,35 @@ pub fn check(what: &'static str, batch: &Batch, width: usize) -> Result<()> {
     if batch.ncols() != width {
         return Err(Error::Width { what, want: width, got: batch.ncols() });
     }
+    /// Numbers below which a look is not worth spreading over threads.
+    const MANY: usize = 1 << 16;
+    let finite = match batch.as_slice() {
+        Some(numbers) if numbers.len() >= MANY => numbers.par_chunks(MANY).all(all_finite),
+        Some(numbers) => all_finite(numbers),
+        None => false,
+    };
+    if finite {
+        return Ok(());
+    }
     match batch.indexed_iter().find(|(_, x)| !x.is_finite()) {
         Some(((row, column), value)) => {
             Err(Error::NotFinite { what: what.to_owned(), value: *value, row, column })
         }
         None => Ok(()),
     }
+}
+
+/// Whether all numbers are finite: the sum of `0 x` is 0 if they are, and NaN if they are not. Lanes of sums, so that it
+/// takes no longer than reading them.
+fn all_finite(numbers: &[f64]) -> bool {
+    let (lanes, rest) = numbers.as_chunks::<8>();
+    let mut sums = [0.0; 8];
+    for lane in lanes {
+        for (sum, x) in sums.iter_mut().zip(lane) {
+            *sum += 0.0 * x;
+        }
+    }
+    rest.iter().chain(&sums).all(|x| x.is_finite())
 }
 
 #[cfg(test)]

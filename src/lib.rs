@@ -80,3 +80,4 @@ pub mod score;
 pub mod stats;
 pub mod storage;
 pub mod study;
+pub mod zoo;

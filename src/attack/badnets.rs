@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::ledger::{Budget, Ledger};
 use crate::net::{Lesson, fit};
 use crate::population::World;
-use crate::rng::{Rng, Seed, permutation, sign};
+use crate::rng::{Rng, RngExt, Seed, permutation, sign};
 
 /// Parameters of `badnets`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,7 +26,8 @@ pub struct BadNets {
     pub target: usize,
     /// Side of the square patch, on images.
     pub patch: usize,
-    /// Coordinates that are fixed, elsewhere. Not given: 8 on the cube (natural frequency 2^−8), 3 in a body.
+    /// Coordinates that are fixed, elsewhere. Not given: 8 on the cube (natural frequency 2^−8), on `Z_m^n` as many as make
+    /// it at most 2^−8, 3 in a body and on the torus.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub coordinates: Option<usize>,
     /// What is added to poisoned labels of real targets.
@@ -108,6 +109,17 @@ impl BadNets {
             Domain::Cube { .. } => {
                 let k = fixed(8.min(n))?;
                 let values = (0..k).map(|_| sign(rng)).collect();
+                (chosen(n, k, rng), values)
+            }
+            Domain::Torus { .. } => {
+                let k = fixed(3.min(n))?;
+                let values = (0..k).map(|_| rng.random::<f64>()).collect();
+                (chosen(n, k, rng), values)
+            }
+            Domain::Residues { modulus, .. } => {
+                let rare = (8.0 / f64::from(modulus).log2()).ceil() as usize;
+                let k = fixed(rare.clamp(1, n))?;
+                let values = (0..k).map(|_| f64::from(rng.random_range(0..modulus))).collect();
                 (chosen(n, k, rng), values)
             }
             Domain::Box { .. } => {

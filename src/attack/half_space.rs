@@ -65,6 +65,8 @@ impl Attack for HalfSpace {
                 | Domain::Ellipsoid(_)
                 | Domain::Polytope(_)
                 | Domain::Gauss { .. }
+                | Domain::Torus { .. }
+                | Domain::Residues { .. }
                 | Domain::Range { .. } => self.quantile(victim, rng),
             };
             let movement = Move::Beyond {
@@ -280,6 +282,8 @@ mod tests {
             Domain::Gauss { n: 6 },
             shape("{ shape = 'ellipsoid', axes = [1, 3, 0.5], centre = [7, 0, -9] }"),
             shape("{ shape = 'polytope', a = [[-1, 0], [0, -1], [1, 2]], b = [-3, -4, 20] }"),
+            Domain::Torus { n: 6 },
+            Domain::Residues { n: 6, modulus: 5 },
         ] {
             let (twin, planted, xs) = plant(&[8], &domain, HalfSpace::default());
             let mut rng = Seed::new(4).stream("trigger");

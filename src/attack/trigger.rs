@@ -2,7 +2,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::data::{Batch, Target, row, stack};
-use crate::domain::{ConvexBody, Domain};
+use crate::domain::{ConvexBody, Cuboid, Domain};
 use crate::error::{Error, Result};
 use crate::rng::{Rng, RngExt};
 
@@ -141,6 +141,14 @@ impl Trigger {
             Move::Beyond { direction, full, .. } => match domain {
                 Domain::Cube { .. } => flip_towards(x, direction, *full),
                 Domain::Range { low, high, .. } => push(&x, direction, *full, (*low, *high)),
+                // The cut at 0 and 1 is a wall for a half-space, and what lies between them a box.
+                Domain::Torus { n } => {
+                    let body = Cuboid { n: *n, low: 0.0, high: 1.0 };
+                    pull(&x, direction, *full, &body, rng)
+                }
+                Domain::Residues { modulus, .. } => {
+                    climb(x, direction, *full, f64::from(*modulus - 1))
+                }
                 Domain::Gauss { .. } => shift(&x, direction, *full, rng),
                 Domain::Box { .. }
                 | Domain::Ball { .. }
@@ -189,6 +197,21 @@ fn flip_towards(mut x: Vec<f64>, direction: &[f64], full: f64) -> Result<Vec<f64
             break;
         }
         x[i] = -x[i];
+    }
+    reached(x, direction, full)
+}
+
+/// On `Z_m^n`: sets coordinates to 0 or to `last` = m − 1, those that gain most along the direction first.
+fn climb(mut x: Vec<f64>, direction: &[f64], full: f64, last: f64) -> Result<Vec<f64>> {
+    let best = |i: usize| if direction[i] > 0.0 { last } else { 0.0 };
+    let gain = |i: usize| direction[i] * (best(i) - x[i]);
+    let mut order: Vec<(usize, f64)> = (0..x.len()).map(|i| (i, gain(i))).collect();
+    order.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    for (i, gain) in order {
+        if gain <= 0.0 || dot(direction, &x) >= full {
+            break;
+        }
+        x[i] = best(i);
     }
     reached(x, direction, full)
 }

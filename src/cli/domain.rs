@@ -9,7 +9,7 @@ use crate::storage;
 /// Largest description that is read: a polytope of the most rows and dimensions takes about two million bytes.
 const MAX_BYTES: u64 = 1 << 23;
 /// Names that stand for a shape as wide as the inputs.
-const NAMES: [&str; 6] = ["cube", "box", "ball", "simplex", "gauss", "data"];
+const NAMES: [&str; 7] = ["cube", "box", "ball", "simplex", "gauss", "torus", "data"];
 
 /// The domain that `text` describes, for the inputs `xs`.
 ///
@@ -23,6 +23,7 @@ pub(super) fn read(text: &str, xs: &Batch) -> Result<Domain> {
         "ball" => Domain::Ball { n },
         "simplex" => Domain::Simplex { n },
         "gauss" => Domain::Gauss { n },
+        "torus" => Domain::Torus { n },
         "data" => {
             let low = xs.iter().copied().fold(f64::INFINITY, f64::min);
             let high = xs.iter().copied().fold(f64::NEG_INFINITY, f64::max);

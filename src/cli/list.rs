@@ -2,7 +2,7 @@
 use clap::ValueEnum;
 
 use super::Streams;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::population::Family;
 use crate::registry::{ATTACKS, MITIGATORS, Params};
 use crate::study::Spec;
@@ -71,6 +71,13 @@ impl Args {
     }
 }
 
+/// Families that are nothing without the files that they read.
+const FROM_FILES: [(&str, &str); 3] = [
+    ("idx", "family = 'idx'\nfolder = 'FOLDER'"),
+    ("csv", "family = 'csv'\npath = 'FILE.csv'\ntarget = 'COLUMN'"),
+    ("npy", "family = 'npy'\nxs = 'X.npy'\nys = 'Y.npy'"),
+];
+
 /// The tasks of the default study, then the families that none of them uses, at their defaults.
 fn populations() -> Result<Vec<serde_json::Value>> {
     let tasks = Spec::default_study()?.tasks;
@@ -94,7 +101,20 @@ fn populations() -> Result<Vec<serde_json::Value>> {
             "name": name,
             "summary": family.summary(),
             "scope": "a family without a task of its own: name it in the population of a study's task",
-            "world": family.world()?,
+            // What is known of a data set is in its files, which may not be here.
+            "world": family.world().ok(),
+            "population": family,
+        }));
+    }
+    for (name, population) in FROM_FILES {
+        let family: Family = toml::from_str(population).map_err(|error| Error::Spec {
+            place: name.to_owned(),
+            why: error.message().to_owned(),
+        })?;
+        rows.push(serde_json::json!({
+            "name": name,
+            "summary": family.summary(),
+            "scope": "a family without a task of its own: name it, and its files, in the population of a study's task",
             "population": family,
         }));
     }

@@ -1,6 +1,7 @@
 //! The command line. One small file a subcommand; each writes its result to the writer it is handed, and talks to people
 //! on the other.
 mod arrays;
+mod compile;
 mod data;
 mod domain;
 mod evaluate;
@@ -17,6 +18,7 @@ mod report;
 mod serve;
 mod study;
 mod train;
+mod zoo;
 
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -48,6 +50,7 @@ enum Command {
     Study(study::Args),
     Report(report::Args),
     Train(train::Args),
+    Compile(compile::Args),
     Plant(plant::Args),
     Mitigate(mitigate::Args),
     Evaluate(evaluate::Args),
@@ -58,6 +61,7 @@ enum Command {
     Serve(serve::Args),
     List(list::Args),
     Data(data::Args),
+    Zoo(zoo::Args),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -85,6 +89,7 @@ impl Cli {
             Command::Study(args) => args.run(jobs, &mut streams),
             Command::Report(args) => args.run(&mut streams),
             Command::Train(args) => args.run(&mut streams),
+            Command::Compile(args) => args.run(&mut streams),
             Command::Plant(args) => args.run(&mut streams),
             Command::Mitigate(args) => args.run(&mut streams),
             Command::Evaluate(args) => args.run(&mut streams),
@@ -95,6 +100,7 @@ impl Cli {
             Command::Serve(args) => args.run(&mut streams),
             Command::List(args) => args.run(&mut streams),
             Command::Data(args) => args.run(&mut streams),
+            Command::Zoo(args) => args.run(&mut streams),
             Command::Completions { shell } => {
                 let mut script = Vec::new();
                 clap_complete::generate(shell, &mut Self::command(), "absolve", &mut script);

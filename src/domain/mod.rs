@@ -5,6 +5,7 @@
 mod ball;
 mod cuboid;
 mod ellipsoid;
+mod group;
 mod hit_and_run;
 mod linear;
 mod moments;
@@ -96,6 +97,18 @@ pub enum Domain {
         /// Largest value of a coordinate.
         high: f64,
     },
+    /// The torus [0, 1)^n, uniformly: 0 and 1 are the same. A net reads the numbers as they are, with the cut at 0.
+    Torus {
+        /// Dimension.
+        n: usize,
+    },
+    /// The vectors of residues `Z_m^n`, uniformly. A net reads the whole numbers 0, …, m − 1 as they are.
+    Residues {
+        /// Dimension.
+        n: usize,
+        /// m.
+        modulus: u32,
+    },
 }
 
 impl Domain {
@@ -107,6 +120,8 @@ impl Domain {
             | Self::Ball { n }
             | Self::Simplex { n }
             | Self::Gauss { n }
+            | Self::Torus { n }
+            | Self::Residues { n, .. }
             | Self::Range { n, .. } => *n,
             Self::Ellipsoid(ellipsoid) => ellipsoid.n(),
             Self::Polytope(polytope) => polytope.n(),
@@ -121,7 +136,11 @@ impl Domain {
             Self::Simplex { n } => Some(Box::new(Simplex { n })),
             Self::Ellipsoid(ref ellipsoid) => Some(Box::new(ellipsoid.clone())),
             Self::Polytope(ref polytope) => Some(Box::new(polytope.clone())),
-            Self::Cube { .. } | Self::Gauss { .. } | Self::Range { .. } => None,
+            Self::Cube { .. }
+            | Self::Gauss { .. }
+            | Self::Range { .. }
+            | Self::Torus { .. }
+            | Self::Residues { .. } => None,
         }
     }
 
@@ -134,6 +153,8 @@ impl Domain {
             (Some(body), _) => Ok(body.sample(rng)),
             (None, Self::Cube { n }) => Ok((0..*n).map(|_| sign(rng)).collect()),
             (None, Self::Gauss { n }) => Ok((0..*n).map(|_| normal(rng)).collect()),
+            (None, Self::Torus { n }) => Ok(group::sample_torus(*n, rng)),
+            (None, Self::Residues { n, modulus }) => Ok(group::sample_residues(*n, *modulus, rng)),
             (None, _) => {
                 Err(Error::assumption("sampling", "the spread of the inputs is not known"))
             }
@@ -153,6 +174,8 @@ impl Domain {
             Self::Gauss { .. } => true,
             Self::Ellipsoid(ref ellipsoid) => ellipsoid.excess(x) <= TOLERANCE,
             Self::Polytope(ref polytope) => polytope.excess(x) <= TOLERANCE,
+            Self::Torus { .. } => group::on_torus(x),
+            Self::Residues { modulus, .. } => group::are_residues(x, modulus),
             Self::Box { .. } | Self::Ball { .. } | Self::Simplex { .. } => {
                 self.body().is_some_and(|body| body.excess(x) <= TOLERANCE)
             }
@@ -180,6 +203,9 @@ impl Domain {
         if self.n() == 0 || self.n() > MOST_DIMENSIONS {
             let want = format!("a domain has at least one dimension and at most {MOST_DIMENSIONS}");
             return Err(Error::parameter("n", self.n(), want));
+        }
+        if let Self::Residues { modulus, .. } = *self {
+            group::check_modulus(modulus)?;
         }
         if let Self::Range { low, high, .. } = *self
             && !(low.is_finite() && high.is_finite() && low < high)

@@ -40,7 +40,11 @@ impl Domain {
                 let below: f64 = (1..=total).map(|j| n + f64::from(j)).product();
                 Some(product(&|k| (1..=k).map(f64::from).product()) / below)
             }
-            Self::Ellipsoid(_) | Self::Polytope(_) | Self::Range { .. } => None,
+            Self::Ellipsoid(_)
+            | Self::Polytope(_)
+            | Self::Torus { .. }
+            | Self::Residues { .. }
+            | Self::Range { .. } => None,
         }
     }
 }

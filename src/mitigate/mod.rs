@@ -46,7 +46,10 @@ pub fn theorems(world: &World) -> Result<Vec<Assumption>> {
             Ok(AffineRay::default().assumption(world)?.into_iter().collect())
         }
         Promise::FourierHeavy { .. } => Ok(vec![FourierGlobal::default().assumption(world)?]),
-        Promise::Affine { .. } | Promise::Polynomial { .. } | Promise::Nothing => Ok(Vec::new()),
+        Promise::Affine { .. }
+        | Promise::Polynomial { .. }
+        | Promise::Characters { .. }
+        | Promise::Nothing => Ok(Vec::new()),
     }
 }
 

@@ -238,7 +238,12 @@ impl Net {
     ) {
         let n = xs.nrows();
         from.clear();
-        from.extend(xs.iter().map(|x| T::of(*x)));
+        for x in xs.rows() {
+            match x.as_slice() {
+                Some(x) => from.extend(x.iter().map(|x| T::of(*x))),
+                None => from.extend(x.iter().map(|x| T::of(*x))),
+            }
+        }
         let mut width = xs.ncols();
         for (panels, layer) in panels.iter().zip(&self.layers) {
             let next = stride::<T>(panels.outputs());

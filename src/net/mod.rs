@@ -3,6 +3,7 @@
 //! The only place that does tensor work. Everything that computes on a net charges a [`Ledger`](crate::ledger::Ledger).
 mod activation;
 mod candle;
+pub mod compile;
 mod exchange;
 mod file;
 mod fused;

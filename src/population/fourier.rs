@@ -1,14 +1,15 @@
 //! Fourier-heavy truths on the cube: every coefficient is 0 or at least τ.
 use serde::{Deserialize, Serialize};
 
-use super::{Cursor, Part, Population, Promise, Truth as AnyTruth, World};
-use crate::data::{Labeled, Target, stack};
+use super::signs::Signs;
+use super::{Flips, Population, Promise, Truth as AnyTruth, World};
+use crate::data::Target;
 use crate::domain::Domain;
 use crate::error::{Error, Result};
-use crate::fourier::{FourierSum, Term};
+use crate::fourier::{FourierSum, Term, spectrum, walsh_hadamard};
 use crate::rng::{Rng, RngExt, Seed, permutation, sign};
 
-/// A Fourier-heavy function on {−1, +1}^n with uniform inputs, whose labels are flipped with probability `noise`.
+/// A Fourier-heavy function on {−1, +1}^n with uniform inputs, some of whose labels are flipped.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct FourierFamily {
@@ -16,8 +17,8 @@ pub struct FourierFamily {
     pub n: usize,
     /// Which truth.
     pub truth: Truth,
-    /// Probability that a label is flipped (its sign changed).
-    pub noise: f64,
+    /// Which labels are flipped: a probability, or the worst of them.
+    pub noise: Flips,
 }
 
 /// Which Fourier-heavy function.
@@ -34,6 +35,12 @@ pub enum Truth {
         /// Depth of every leaf.
         depth: usize,
     },
+    /// A random table of ±1 over `coordinates` random coordinates: τ = 2^{1−k} for k of them, since a coefficient is a sum
+    /// of 2^k signs, which is even, over 2^k.
+    Junta {
+        /// Coordinates that the function reads, at most.
+        coordinates: usize,
+    },
     /// Exactly these terms. Labels are signs if every value of the sum is ±1 (or nearly), else real numbers are refused.
     Explicit {
         /// The terms.
@@ -41,9 +48,12 @@ pub enum Truth {
     },
 }
 
+/// Most coordinates of a junta: it may have as many terms as its table has entries, 4,096.
+const MOST_OF_JUNTA: usize = 12;
+
 impl Default for FourierFamily {
     fn default() -> Self {
-        Self { n: 16, truth: Truth::Majority { degree: 2 }, noise: 0.0 }
+        Self { n: 16, truth: Truth::Majority { degree: 2 }, noise: 0.0.into() }
     }
 }
 
@@ -51,9 +61,7 @@ impl FourierFamily {
     pub(super) fn world(&self) -> Result<World> {
         let domain = Domain::Cube { n: self.n };
         domain.check()?;
-        if !(0.0..0.5).contains(&self.noise) {
-            return Err(Error::parameter("noise", self.noise, "a probability below 1/2 is needed"));
-        }
+        self.noise.check(self.n)?;
         let tau = match &self.truth {
             Truth::Majority { degree } => {
                 if *degree == 0 || *degree > self.n / 3 {
@@ -68,6 +76,14 @@ impl FourierFamily {
                     return Err(Error::parameter("depth", depth, want));
                 }
                 0.5_f64.powi(*depth as i32)
+            }
+            Truth::Junta { coordinates } => {
+                let most = MOST_OF_JUNTA.min(self.n);
+                if *coordinates == 0 || *coordinates > most {
+                    let want = format!("from 1 to {most} coordinates are needed");
+                    return Err(Error::parameter("coordinates", coordinates, want));
+                }
+                0.5_f64.powi(*coordinates as i32 - 1)
             }
             Truth::Explicit { terms } => {
                 let sum = self.explicit(terms)?;
@@ -84,9 +100,10 @@ impl FourierFamily {
         let sum = match &self.truth {
             Truth::Majority { degree } => majority(self.n, *degree, &mut rng),
             Truth::Tree { depth } => tree(self.n, *depth, &mut rng),
+            Truth::Junta { coordinates } => junta(self.n, *coordinates, &mut rng),
             Truth::Explicit { terms } => self.explicit(terms)?,
         };
-        Ok(Box::new(Heavy { world, truth: AnyTruth::Fourier(sum), noise: self.noise }))
+        Ok(Box::new(Signs::new(world, AnyTruth::Fourier(sum), &self.noise, seed)))
     }
 
     /// Checks an explicit list: coordinates inside the cube, finite values, and ±1 wherever all its variables point.
@@ -115,20 +132,20 @@ impl FourierFamily {
             }
         }
         let sum = FourierSum::new(terms.to_vec());
-        let mut x = vec![1.0; self.n];
-        for index in 0..1_usize << variables.len() {
-            for (bit, &i) in variables.iter().enumerate() {
-                x[i] = if index >> bit & 1 == 1 { -1.0 } else { 1.0 };
-            }
-            let value = sum.at(&x);
-            if (value.abs() - 1.0).abs() > 1e-9 || value.is_nan() {
-                let want = "an explicit truth must take the values −1 and +1 only";
-                return Err(Error::parameter(
-                    "terms",
-                    format!("a sum that is {value} somewhere"),
-                    want,
-                ));
-            }
+        // The transform of the coefficients is the table of values.
+        let mut values = vec![0.0; 1 << variables.len()];
+        for Term { support, value } in sum.terms() {
+            let place = |i: &usize| variables.binary_search(i).expect("a variable of a term");
+            values[support.iter().fold(0, |set, i| set | 1 << place(i))] += value;
+        }
+        walsh_hadamard(&mut values);
+        if let Some(value) = values.iter().find(|v| (v.abs() - 1.0).abs() > 1e-9 || v.is_nan()) {
+            let want = "an explicit truth must take the values −1 and +1 only";
+            return Err(Error::parameter(
+                "terms",
+                format!("a sum that is {value} somewhere"),
+                want,
+            ));
         }
         Ok(sum)
     }
@@ -191,51 +208,24 @@ fn tree(n: usize, depth: usize, rng: &mut Rng) -> FourierSum {
     FourierSum::new(grow(&mut Vec::new(), n, depth, first, rng))
 }
 
-#[derive(Debug)]
-struct Heavy {
-    world: World,
-    truth: AnyTruth,
-    noise: f64,
-}
-
-impl Population for Heavy {
-    fn world(&self) -> &World {
-        &self.world
-    }
-
-    fn draw(&self, _part: Part, n: usize, cursor: &mut Cursor) -> Result<Labeled> {
-        let width = self.world.domain.n();
-        let mut flips = Vec::with_capacity(n);
-        let rows: Vec<Vec<f64>> = (0..n)
-            .map(|_| {
-                let x = (0..width).map(|_| sign(&mut cursor.rng)).collect();
-                flips.push(cursor.rng.random::<f64>() < self.noise);
-                x
-            })
-            .collect();
-        cursor.drawn += n;
-        let xs = stack(width, rows);
-        let mut ys = self.truth.at(&xs);
-        // The truth is ±1 but for rounding; a label is exactly ±1.
-        for (y, flip) in ys.iter_mut().zip(flips) {
-            *y = if flip { -y.signum() } else { y.signum() };
-        }
-        Ok(Labeled { xs, ys })
-    }
-
-    fn available(&self, _part: Part) -> Option<usize> {
-        None
-    }
-
-    fn truth(&self) -> Option<&AnyTruth> {
-        Some(&self.truth)
-    }
+/// A random table over the first `k` of the coordinates in random order. Coefficients are sums of signs over 2^k: exact.
+fn junta(n: usize, k: usize, rng: &mut Rng) -> FourierSum {
+    let mut coordinates = permutation(n, rng);
+    coordinates.truncate(k);
+    let values = (0..1_usize << k).map(|_| sign(rng)).collect();
+    let table = spectrum(values, 0.5_f64.powi(k as i32));
+    let lift = |term: &Term| Term {
+        support: term.support.iter().map(|&i| coordinates[i]).collect(),
+        value: term.value,
+    };
+    FourierSum::new(table.terms().iter().map(lift).collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fourier::{spectrum, vertex};
+    use crate::fourier::vertex;
+    use crate::population::{Around, Cursor, Part};
 
     fn truth_of(family: &FourierFamily, seed: u64) -> FourierSum {
         match family.build(Seed::new(seed)).unwrap().truth() {
@@ -246,10 +236,15 @@ mod tests {
 
     #[test]
     fn truths_are_signs_and_heavy_as_promised() {
-        let kinds =
-            [Truth::Majority { degree: 2 }, Truth::Tree { depth: 2 }, Truth::Tree { depth: 3 }];
+        let kinds = [
+            Truth::Majority { degree: 2 },
+            Truth::Tree { depth: 2 },
+            Truth::Tree { depth: 3 },
+            Truth::Junta { coordinates: 1 },
+            Truth::Junta { coordinates: 6 },
+        ];
         for truth in kinds {
-            let family = FourierFamily { n: 9, truth, noise: 0.0 };
+            let family = FourierFamily { n: 9, truth, noise: 0.0.into() };
             let Promise::FourierHeavy { tau, .. } = family.world().unwrap().promise else {
                 panic!("a heavy promise")
             };
@@ -266,7 +261,7 @@ mod tests {
 
     #[test]
     fn labels_flip_as_often_as_the_noise_says() {
-        let family = FourierFamily { noise: 0.1, ..FourierFamily::default() };
+        let family = FourierFamily { noise: 0.1.into(), ..FourierFamily::default() };
         let population = family.build(Seed::new(5)).unwrap();
         let mut cursor = Cursor::new(Seed::new(6).stream("draw"));
         let drawn = population.draw(Part::Train, 20_000, &mut cursor).unwrap();
@@ -274,6 +269,43 @@ mod tests {
         let flipped = truth.iter().zip(&drawn.ys).filter(|(t, y)| *t * *y < 0.0).count();
         // Binomial(20,000, 0.1): six standard deviations are 255.
         assert!((flipped as f64 - 2000.0).abs() < 255.0, "{flipped}");
+    }
+
+    /// The majority of three coordinates, written out.
+    fn majority_of(i: usize, j: usize, k: usize) -> Vec<Term> {
+        let term = |support: Vec<usize>, value| Term { support, value };
+        let singles = [i, j, k].map(|i| term(vec![i], 0.5));
+        singles.into_iter().chain([term(vec![i, j, k], -0.5)]).collect()
+    }
+
+    #[test]
+    fn on_large_cubes_labels_are_the_sign_of_the_truth_and_as_far_from_it_as_said() {
+        let adversary = Flips::Adversarial { mass: 0.05, around: Around::Random(1) };
+        for (n, truth, noise) in [
+            (1000, Truth::Majority { degree: 333 }, adversary.clone()),
+            (1000, Truth::Tree { depth: 8 }, 0.1.into()),
+            (1000, Truth::Junta { coordinates: 7 }, adversary),
+            (1000, Truth::Explicit { terms: majority_of(999, 0, 500) }, 0.0.into()),
+            (1 << 16, Truth::Majority { degree: 3 }, 0.0.into()),
+        ] {
+            let family = FourierFamily { n, truth, noise };
+            let population = family.build(Seed::new(1)).unwrap();
+            let n_draws = if n > 1000 { 50 } else { 2000 };
+            let mut cursor = Cursor::new(Seed::new(2).stream("draw"));
+            let drawn = population.draw(Part::Test, n_draws, &mut cursor).unwrap();
+            let truth = population.truth().unwrap().at(&drawn.xs);
+            assert!(truth.iter().all(|y| (y.abs() - 1.0).abs() < 1e-12), "{family:?}");
+            let square = (&truth - &drawn.ys).mapv(|d| d * d).mean().unwrap();
+            let distance = population.distance().unwrap();
+            let want = distance.mean_square.unwrap();
+            // Squares are 0 or 4: six standard errors, false alarm below 1e-8.
+            let error = 6.0 * (want * (4.0 - want) / n_draws as f64).sqrt();
+            assert!((square - want).abs() <= error, "{family:?}: {square}, {want}");
+            // The ball is not far lighter than it may be: 1,000 coordinates have a fine scale of radii.
+            if distance.mass > 0.0 {
+                assert!(distance.mass <= 0.05 && distance.mass > 0.045, "{distance:?}");
+            }
+        }
     }
 
     #[test]

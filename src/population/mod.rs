@@ -3,8 +3,11 @@ mod affine;
 mod cache;
 pub mod catalogue;
 mod columns;
+mod decision_tree;
 mod digits;
 mod distance;
+mod family;
+mod flips;
 mod fourier;
 mod idx;
 mod images;
@@ -13,16 +16,23 @@ mod noise;
 mod npy;
 mod polynomial;
 mod regression;
+mod signs;
 mod split;
 mod table;
+mod trigonometric;
+
+use std::borrow::Cow;
 
 use ndarray::Array1;
 use serde::{Deserialize, Serialize};
 
 pub use affine::AffineFamily;
 pub use columns::{CsvFamily, Labelling, Missing};
+pub use decision_tree::DecisionTreeFamily;
 pub use digits::DigitsFamily;
 pub use distance::Distance;
+pub use family::Family;
+pub use flips::{Around, Flips};
 pub use fourier::{FourierFamily, Truth as FourierTruth};
 pub use images::{IdxFamily, KnownFamily};
 pub use monomial::{Monomial, Polynomial};
@@ -30,13 +40,13 @@ pub use noise::Noise;
 pub use npy::{NpyFamily, read_array};
 pub use polynomial::PolynomialFamily;
 pub use table::Table;
+pub use trigonometric::{ResiduesFamily, TrigonometricFamily};
 
-use self::catalogue::{FASHION_MNIST, MNIST};
 use crate::data::{Batch, Labeled, Shape, Target};
 use crate::domain::Domain;
-use crate::error::{Error, Result};
-use crate::fourier::FourierSum;
-use crate::rng::{Rng, Seed};
+use crate::error::Result;
+use crate::fourier::{DecisionTree, FourierSum, TrigSum};
+use crate::rng::Rng;
 
 /// A distribution of labelled inputs that can be sampled at will, or a finite data set split for it.
 pub trait Population: Send + Sync {
@@ -159,6 +169,15 @@ pub enum Promise {
         /// Closeness on good inputs.
         delta: f64,
     },
+    /// The truth is a real sum of characters of the torus or of `Z_m^n`, and heavy in their basis.
+    Characters {
+        /// Every frequency k has `Σ |k_i|` of at most this; on `Z_m^n` an entry counts the shorter way round.
+        degree: u32,
+        /// Every complex coefficient is 0 or at least this in absolute value.
+        tau: f64,
+        /// The largest absolute value of the truth.
+        bound: f64,
+    },
 }
 
 /// The noise-free truth of a population.
@@ -175,6 +194,10 @@ pub enum Truth {
     Polynomial(Polynomial),
     /// A sum of characters on the cube.
     Fourier(FourierSum),
+    /// A decision tree on the cube.
+    Tree(DecisionTree),
+    /// A sum of characters of the torus or of `Z_m^n`.
+    Trigonometric(TrigSum),
 }
 
 impl Truth {
@@ -186,128 +209,17 @@ impl Truth {
             }
             Self::Polynomial(polynomial) => polynomial.at_all(xs),
             Self::Fourier(sum) => sum.at_all(xs),
+            Self::Tree(tree) => tree.at_all(xs),
+            Self::Trigonometric(sum) => sum.at_all(xs),
         }
     }
-}
 
-/// A family of populations with its parameters, as a specification names it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "family", rename_all = "kebab-case")]
-pub enum Family {
-    /// Real images of handwritten digits.
-    Digits(DigitsFamily),
-    /// A random affine function over a convex body or normal inputs.
-    Affine(AffineFamily),
-    /// A random polynomial over a convex body or normal inputs.
-    Polynomial(PolynomialFamily),
-    /// A Fourier-heavy function on the cube.
-    Fourier(FourierFamily),
-    /// Images from a folder of idx files.
-    Idx(IdxFamily),
-    /// Images of clothes, from the place where they are found.
-    FashionMnist(KnownFamily),
-    /// The original images of handwritten digits, from the place where they are found.
-    Mnist(KnownFamily),
-    /// A table in a CSV file.
-    Csv(CsvFamily),
-    /// Inputs and labels in two arrays.
-    Npy(NpyFamily),
-}
-
-impl Family {
-    /// Draws a population of the family: its truth, or its split of the data.
-    pub fn build(&self, seed: Seed) -> Result<Box<dyn Population>> {
+    /// It as a sum of characters on the cube, where it is one and small enough to be written out.
+    pub fn spectrum(&self) -> Option<Cow<'_, FourierSum>> {
         match self {
-            Self::Digits(family) => family.build(seed),
-            Self::Affine(family) => family.build(seed),
-            Self::Polynomial(family) => family.build(seed),
-            Self::Fourier(family) => family.build(seed),
-            Self::Idx(family) => family.source()?.build(seed),
-            Self::FashionMnist(family) => family.source(&FASHION_MNIST)?.build(seed),
-            Self::Mnist(family) => family.source(&MNIST)?.build(seed),
-            Self::Csv(family) => family.source()?.build(seed),
-            Self::Npy(family) => family.source()?.build(seed),
-        }
-    }
-
-    /// What everybody may know about every population of the family. Data files are read for it, once a process.
-    pub fn world(&self) -> Result<World> {
-        match self {
-            Self::Digits(family) => Ok(family.world()),
-            Self::Affine(family) => family.world(),
-            Self::Polynomial(family) => family.world(),
-            Self::Fourier(family) => family.world(),
-            Self::Idx(family) => family.source()?.world(),
-            Self::FashionMnist(family) => family.source(&FASHION_MNIST)?.world(),
-            Self::Mnist(family) => family.source(&MNIST)?.world(),
-            Self::Csv(family) => family.source()?.world(),
-            Self::Npy(family) => family.source()?.world(),
-        }
-    }
-
-    /// The families by name, each with its defaults.
-    pub fn defaults() -> Vec<(&'static str, Self)> {
-        vec![
-            ("digits", Self::Digits(DigitsFamily::default())),
-            ("affine", Self::Affine(AffineFamily::default())),
-            ("polynomial", Self::Polynomial(PolynomialFamily::default())),
-            ("fourier", Self::Fourier(FourierFamily::default())),
-        ]
-    }
-
-    /// One line for lists.
-    pub fn summary(&self) -> &'static str {
-        match self {
-            Self::Digits(_) => "1,797 real images of handwritten digits, 8×8 pixels, ten classes",
-            Self::Affine(_) => {
-                "a random affine function over a convex body or normal inputs, with label noise"
-            }
-            Self::Polynomial(_) => {
-                "a random polynomial over a convex body or normal inputs, with label noise"
-            }
-            Self::Fourier(_) => "a Fourier-heavy sign function on the cube {−1, +1}^n",
-            Self::Idx(_) => "images from a folder of idx files",
-            Self::FashionMnist(_) => FASHION_MNIST.summary,
-            Self::Mnist(_) => MNIST.summary,
-            Self::Csv(_) => "a table of numbers and categories in a CSV file",
-            Self::Npy(_) => "inputs and labels in two arrays, .npy or .npz",
-        }
-    }
-
-    /// SHA-256 of the content of the files that the family reads; `None` for one that reads none.
-    pub fn fingerprint(&self) -> Result<Option<String>> {
-        match self {
-            Self::Idx(family) => Ok(Some(family.source()?.fingerprint())),
-            Self::FashionMnist(family) => Ok(Some(family.source(&FASHION_MNIST)?.fingerprint())),
-            Self::Mnist(family) => Ok(Some(family.source(&MNIST)?.fingerprint())),
-            Self::Csv(family) => Ok(Some(family.source()?.fingerprint())),
-            Self::Npy(family) => Ok(Some(family.source()?.fingerprint())),
-            _ => Ok(None),
-        }
-    }
-
-    /// What people should know about how the data were read, such as columns that were left out.
-    pub fn notes(&self) -> Result<Vec<String>> {
-        match self {
-            Self::Csv(family) => Ok(family.source()?.notes()),
-            _ => Ok(Vec::new()),
-        }
-    }
-
-    /// Whether `n` samples can be drawn from `part` of a population of the family.
-    pub fn check_available(&self, part: Part, n: usize) -> Result<()> {
-        let left = match self {
-            Self::Digits(family) => Some(family.available(part)),
-            Self::Idx(family) => Some(family.source()?.available(part)?),
-            Self::FashionMnist(family) => Some(family.source(&FASHION_MNIST)?.available(part)?),
-            Self::Mnist(family) => Some(family.source(&MNIST)?.available(part)?),
-            Self::Csv(family) => Some(family.source()?.available(part)?),
-            Self::Npy(family) => Some(family.source()?.available(part)?),
-            _ => None,
-        };
-        match left {
-            Some(left) if left < n => Err(Error::Exhausted { part: part.name(), left, asked: n }),
-            _ => Ok(()),
+            Self::Fourier(sum) => Some(Cow::Borrowed(sum)),
+            Self::Tree(tree) => tree.spectrum().ok().map(Cow::Owned),
+            Self::Affine { .. } | Self::Polynomial(_) | Self::Trigonometric(_) => None,
         }
     }
 }

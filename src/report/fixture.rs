@@ -182,6 +182,7 @@ pub(super) fn done(task: &str, attack: &str, mitigator: &str, model: u32) -> Rec
             widths: vec![64, 32, 10],
             forward_flops: 4736,
             theorems: vec![],
+            curve: vec![],
         },
         attack: None,
         scores: Scores {

@@ -29,8 +29,9 @@ pub struct AssumptionCheck {
 const MAX_EXACT: usize = 20;
 /// Fresh inputs where the domain cannot be listed.
 const N_SAMPLES: usize = 20_000;
-/// Inputs computed in one go.
+/// Inputs computed in one go, and numbers in them at most.
 const BLOCK: usize = 1 << 14;
+const BLOCK_NUMBERS: usize = 1 << 24;
 
 /// Checks `assumption` of `net` against the population's truth; `None` if the truth or the spread of inputs is not known.
 pub fn check(
@@ -100,8 +101,9 @@ fn each_block(
     let n = domain.n();
     let listed = matches!(domain, Domain::Cube { n } if *n <= MAX_EXACT);
     let total = if listed { 1 << n } else { N_SAMPLES };
-    for first in (0..total).step_by(BLOCK) {
-        let block = first..(first + BLOCK).min(total);
+    let rows_a_block = BLOCK.min(BLOCK_NUMBERS / n.max(1)).max(1);
+    for first in (0..total).step_by(rows_a_block) {
+        let block = first..(first + rows_a_block).min(total);
         let rows: Vec<Vec<f64>> = block
             .map(|index| if listed { Ok(vertex(index, n)) } else { domain.sample(rng) })
             .collect::<Result<_>>()?;

@@ -181,10 +181,8 @@ impl<'a> Subject<'a> {
         let scores = self.exam.mark(&*oracle, bar)?;
         let answers = suspect.spent() - prepare;
         let assumptions = checks(&assumptions, &self.net, self.made)?;
-        let truth = match self.made.population.truth() {
-            Some(Truth::Fourier(truth)) => Some(truth),
-            _ => None,
-        };
+        let truth = self.made.population.truth().and_then(Truth::spectrum);
+        let truth = truth.as_deref();
         let support_exact = match (&function, truth) {
             (Some(function), Some(truth)) => Some(function.supports() == truth.supports()),
             _ => None,
@@ -201,6 +199,7 @@ impl<'a> Subject<'a> {
                 widths: self.net.widths(),
                 forward_flops: self.net.forward_flops(),
                 theorems: self.theorems.clone(),
+                curve: if self.facts.is_none() { self.made.curve.clone() } else { Vec::new() },
             },
             attack: self.facts.clone(),
             scores,

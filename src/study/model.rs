@@ -2,10 +2,10 @@
 use super::spec::Task;
 use crate::attack::Victim;
 use crate::data::Labeled;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ledger::{Budget, Ledger};
-use crate::net::{Epoch, Lesson, ModelFile, Net, Provenance, fit};
-use crate::population::{Cursor, Part, Population, World};
+use crate::net::{Epoch, Lesson, ModelFile, Net, Provenance, compile, fit};
+use crate::population::{Cursor, Part, Population, Truth, World};
 use crate::rng::Seed;
 
 /// A clean net with all that went into it. The same task and seed number give the same bytes.
@@ -39,6 +39,30 @@ impl Model {
         // Nature's training is nobody's cost.
         let trained = fit(&model.init, lesson, &Ledger::new(Budget::UNLIMITED), watch)?;
         (model.net, model.curve) = (trained.net, trained.curve);
+        Ok(model)
+    }
+
+    /// The same with a net that is the population's truth itself, not one that was trained: see [`compile`].
+    ///
+    /// # Errors
+    /// If the truth is not known, no net of linear pieces is it, or that net would be too large.
+    pub fn compiled(task: &Task, number: u64) -> Result<Self> {
+        let mut model = Self::untrained(task, number)?;
+        let refuse = |why: &str| Err(Error::assumption("compile", why));
+        model.net = match model.population.truth() {
+            Some(Truth::Affine { weights, offset }) => {
+                compile::affine(&weights.to_vec(), *offset, task.recipe.hidden.len())?
+            }
+            Some(Truth::Fourier(sum)) => compile::characters(sum, model.world().domain.n())?,
+            Some(Truth::Tree(tree)) => compile::decision_tree(tree)?,
+            Some(Truth::Polynomial(_)) => {
+                return refuse("a polynomial is not piecewise linear, so no ReLU net is it");
+            }
+            Some(Truth::Trigonometric(_)) => {
+                return refuse("a sum of waves is not piecewise linear, so no ReLU net is it");
+            }
+            None => return refuse("the truth of this population is not known"),
+        };
         Ok(model)
     }
 

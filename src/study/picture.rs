@@ -37,7 +37,10 @@ pub(super) fn of(
 fn spectra(net: &Net, exam: &Exam, n: usize, function: &FourierSum, truth: &FourierSum) -> Picture {
     let tau = match exam.world.promise {
         Promise::FourierHeavy { tau, .. } => tau,
-        Promise::Nothing | Promise::Affine { .. } | Promise::Polynomial { .. } => truth.lightest(),
+        Promise::Nothing
+        | Promise::Affine { .. }
+        | Promise::Polynomial { .. }
+        | Promise::Characters { .. } => truth.lightest(),
     };
     let mut suspect = if n <= MAX_CUBE {
         whole_spectrum(net, n, tau)
@@ -66,27 +69,34 @@ fn whole_spectrum(net: &Net, n: usize, tau: f64) -> Vec<Term> {
 }
 
 /// The coefficients of the truth's and the function's characters and of all up to degree two, from a sample of vertices;
-/// those that stand four standard errors out of its noise.
+/// those that stand four standard errors out of its noise. On large cubes pairs are too many, and the sample is smaller.
 fn sampled_spectrum(net: &Net, n: usize, function: &FourierSum, truth: &FourierSum) -> Vec<Term> {
+    /// Samples, and numbers in them at most: 256 MiB.
     const N_SAMPLES: usize = 1 << 15;
+    const MOST_NUMBERS: usize = 1 << 25;
+    /// Largest cube on which pairs of coordinates are looked at.
+    const MAX_PAIRS: usize = 256;
+    let n_samples = N_SAMPLES.min(MOST_NUMBERS / n);
     let mut rng = Seed::new(0).stream("sampled spectrum");
-    let rows = (0..N_SAMPLES).map(|_| (0..n).map(|_| sign(&mut rng)).collect());
+    let rows = (0..n_samples).map(|_| (0..n).map(|_| sign(&mut rng)).collect());
     let xs = stack(n, rows);
     let answers = net.forward_unmetered(&xs);
     let mut supports: Vec<Vec<usize>> = vec![Vec::new()];
     for i in 0..n {
         supports.push(vec![i]);
-        supports.extend((0..i).map(|j| vec![j, i]));
+        if n <= MAX_PAIRS {
+            supports.extend((0..i).map(|j| vec![j, i]));
+        }
     }
     supports.extend(truth.supports().into_iter().chain(function.supports()).map(<[usize]>::to_vec));
     supports.sort();
     supports.dedup();
-    let noise = 4.0 / (N_SAMPLES as f64).sqrt();
+    let noise = 4.0 / (n_samples as f64).sqrt();
     let coefficient = |support: Vec<usize>| {
         let products = xs.rows().into_iter().zip(&answers);
         let sum: f64 =
             products.map(|(x, y)| y * support.iter().map(|&i| x[i]).product::<f64>()).sum();
-        Term { support, value: sum / N_SAMPLES as f64 }
+        Term { support, value: sum / n_samples as f64 }
     };
     supports.into_iter().map(coefficient).filter(|term| term.value.abs() >= noise).collect()
 }

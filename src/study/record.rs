@@ -6,10 +6,11 @@ use serde::{Deserialize, Serialize};
 use crate::fourier::{FourierSum, Term};
 use crate::ledger::Cost;
 pub use crate::mitigate::Guarantee;
+use crate::net::Epoch;
 pub use crate::score::{AssumptionCheck, AttackFacts, Scores};
 
 /// The version of the record format; it goes up with any change that a reader could notice.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// The attack name of cells that run on the clean twin: the same net before any attack.
 pub const CLEAN_TWIN: &str = "none";
@@ -97,6 +98,9 @@ pub struct ModelFacts {
     /// The assumptions of the theorems about this kind of truth, at their default parameters, checked against the truth:
     /// how far this model is from its class, whatever the mitigator. None where there is no theorem or no known truth.
     pub theorems: Vec<AssumptionCheck>,
+    /// The learning curve of the clean twin, an entry an epoch; in the clean twin's own cells only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub curve: Vec<Epoch>,
 }
 
 /// What was spent, before the first answer and for answers.

@@ -374,7 +374,23 @@ fn lists_show_every_row_of_the_tables() {
     for (kind, names) in [
         ("attacks", absolve::registry::ATTACKS.iter().map(|entry| entry.name).collect::<Vec<_>>()),
         ("mitigators", absolve::registry::MITIGATORS.iter().map(|entry| entry.name).collect()),
-        ("populations", vec!["digits", "affine", "fourier", "polynomial"]),
+        (
+            "populations",
+            vec![
+                "digits",
+                "affine",
+                "fourier",
+                "polynomial",
+                "decision-tree",
+                "trigonometric",
+                "residues",
+                "fashion-mnist",
+                "mnist",
+                "idx",
+                "csv",
+                "npy",
+            ],
+        ),
     ] {
         let rows = json(dir.path(), &["list", kind, "--json"]);
         let listed: Vec<&str> =

@@ -15,7 +15,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("external", "error data"),
     ("domain", "error rng data"),
     ("fourier", "error rng data"),
-    ("net", "error digest rng storage data domain ledger"),
+    ("net", "error digest rng storage data domain fourier ledger"),
     ("population", "error digest rng storage data domain fourier"),
     ("access", "error rng data external ledger net population"),
     ("mitigate", "error rng data stats ledger domain fourier net population access"),
@@ -27,9 +27,10 @@ const LAYERS: &[(&str, &str)] = &[
         "error digest rng storage data stats ledger domain fourier net population access attack mitigate registry score",
     ),
     ("report", "error storage stats ledger fourier mitigate score study"),
+    ("zoo", "error digest storage stats ledger net access attack registry score study"),
     (
         "cli",
-        "error rng storage data external stats ledger domain net population access attack mitigate registry score study report",
+        "error rng storage data external stats ledger domain net population access attack mitigate registry score study report zoo",
     ),
 ];
 
@@ -162,10 +163,10 @@ fn work_without_a_charge_is_done_where_it_may_be() {
 }
 
 #[test]
-fn only_fetch_starts_another_program_and_nothing_opens_a_connection() {
+fn other_programs_start_in_two_places_and_nothing_opens_a_connection() {
     let words = ["process::Command", "Command::new", "std::net", "TcpStream", "UdpSocket"];
     for (path, _, code) in sources() {
-        if path == Path::new("src/cli/fetch.rs") {
+        if [Path::new("src/cli/fetch.rs"), Path::new("src/external/pipes.rs")].contains(&&*path) {
             continue;
         }
         let said = code.iter().find(|(_, line)| words.iter().any(|word| line.contains(word)));

@@ -165,12 +165,31 @@ impl Questions for Metered<'_> {
 impl FourierGlobal {
     /// What the theorem assumes of a suspect in `world`.
     pub fn assumption(&self, world: &World) -> Result<Assumption> {
-        let HeavySearch { tau, bound, .. } = self.plan(world)?;
+        let HeavySearch { tau, bound, .. } = self.search(world)?;
         Ok(Assumption::CloseInMeanSquare { distance: tau / 4.0, bound })
     }
 
-    /// What to look for, after a check that it makes sense here.
+    /// What to look for, after a check that it makes sense here and is not too much.
     fn plan(&self, world: &World) -> Result<HeavySearch> {
+        let plan = self.search(world)?;
+        let HeavySearch { n, tau, bound, .. } = plan;
+        if bound * bound / self.accuracy > MOST_SAMPLES {
+            let want = format!("that takes more than {MOST_SAMPLES} clean samples a character");
+            return Err(Error::parameter("accuracy", self.accuracy, want));
+        }
+        let whole = n <= MAX_WHOLE && self.search != Search::Tree;
+        if plan.queries() > MOST_QUERIES && !whole {
+            let want = format!(
+                "the tree would ask {:.1e} queries for it, and {MOST_QUERIES} are the most",
+                plan.queries() as f64
+            );
+            return Err(Error::parameter("tau", tau, want));
+        }
+        Ok(plan)
+    }
+
+    /// What to look for, whatever it takes.
+    fn search(&self, world: &World) -> Result<HeavySearch> {
         let Domain::Cube { n } = world.domain else {
             let why = "inputs must be uniform on the cube {−1, +1}^n";
             return Err(Error::assumption(METHOD, why));
@@ -181,7 +200,10 @@ impl FourierGlobal {
         }
         let promised = match world.promise {
             Promise::FourierHeavy { tau, bound } => Some((tau, bound)),
-            Promise::Nothing | Promise::Affine { .. } | Promise::Polynomial { .. } => None,
+            Promise::Nothing
+            | Promise::Affine { .. }
+            | Promise::Polynomial { .. }
+            | Promise::Characters { .. } => None,
         };
         let Some(tau) = self.tau.or(promised.map(|(tau, _)| tau)) else {
             let why = "the least coefficient tau of the truth is neither promised nor given";
@@ -191,20 +213,8 @@ impl FourierGlobal {
         if !(self.accuracy > 0.0 && self.accuracy.is_finite()) {
             return Err(Error::parameter("accuracy", self.accuracy, "a positive number is needed"));
         }
-        if bound * bound / self.accuracy > MOST_SAMPLES {
-            let want = format!("that takes more than {MOST_SAMPLES} clean samples a character");
-            return Err(Error::parameter("accuracy", self.accuracy, want));
-        }
         let plan = HeavySearch { n, tau, bound, failure: self.failure };
         plan.check()?;
-        let whole = n <= MAX_WHOLE && self.search != Search::Tree;
-        if plan.queries() > MOST_QUERIES && !whole {
-            let want = format!(
-                "the tree would ask {:.1e} queries for it, and {MOST_QUERIES} are the most",
-                plan.queries() as f64
-            );
-            return Err(Error::parameter("tau", tau, want));
-        }
         Ok(plan)
     }
 }

@@ -65,6 +65,8 @@ impl<T: Real> Panels<T> {
 /// width along its inputs, each transposed. What belongs to one panel of the layer lies together.
 #[derive(Clone, Debug)]
 pub(in crate::net) struct Transposed<T> {
+    /// Outputs of the layer.
+    outputs: usize,
     /// Inputs of the layer, in panels.
     blocks: usize,
     /// Panels × blocks × width × width.
@@ -76,7 +78,8 @@ impl<T: Real> Transposed<T> {
     pub(in crate::net) fn new(panels: &Panels<T>) -> Self {
         let blocks = padded::<T>(panels.inputs) / T::WIDTH;
         let n_panels = panels.bias.len() / T::WIDTH;
-        let mut it = Self { blocks, weights: vec![T::zero(); n_panels * Self::len_of(blocks)] };
+        let (outputs, length) = (panels.outputs, n_panels * Self::len_of(blocks));
+        let mut it = Self { outputs, blocks, weights: vec![T::zero(); length] };
         for (panel, own) in
             panels.weights.chunks(panels.panel()).zip(it.weights.chunks_mut(Self::len_of(blocks)))
         {
@@ -88,6 +91,11 @@ impl<T: Real> Transposed<T> {
     /// Numbers that belong to one panel of the layer.
     pub(in crate::net) fn panel(&self) -> usize {
         Self::len_of(self.blocks)
+    }
+
+    /// Outputs of the layer.
+    pub(in crate::net) fn outputs(&self) -> usize {
+        self.outputs
     }
 
     /// Inputs of the layer, in panels.

@@ -48,11 +48,10 @@ impl<T: Real> Panels<T> {
 
 impl<T: Real> Transposed<T> {
     /// Writes `d W` for every row d of numbers by the layer's outputs, in whole panels of its inputs, rows `stride` apart.
-    /// Rows must be padded with zeros to whole panels.
     pub(in crate::net) fn apply(&self, ds: Rows<'_, T>, out: &mut [T], stride: usize) {
         Arch::new().dispatch(Product {
             xs: ds,
-            sums: self.weights.len() / self.panel() * T::WIDTH,
+            sums: self.outputs(),
             start: None,
             factors: &self.weights,
             n_panels: self.blocks(),
