@@ -145,6 +145,17 @@ impl Suspect {
         Self { model: Model::Program(Metered { model: program, ledger: Ledger::new(budget) }) }
     }
 
+    /// Ends the questions. A program is told so by the end of its input.
+    ///
+    /// # Errors
+    /// If it is a program that said more than it was asked.
+    pub fn end(&self) -> Result<()> {
+        match &self.model {
+            Model::Net(_) => Ok(()),
+            Model::Program(program) => program.model.end(),
+        }
+    }
+
     fn ledger(&self) -> &Ledger {
         match &self.model {
             Model::Net(net) => &net.ledger,

@@ -154,13 +154,14 @@ pub fn column(values: Vec<f64>) -> Batch {
     Array1::from(values).insert_axis(Axis(1))
 }
 
+/// Numbers below which a look is not worth spreading over threads.
+const MANY: usize = 1 << 16;
+
 /// Checks that every row of `batch` has `width` finite numbers.
 pub fn check(what: &'static str, batch: &Batch, width: usize) -> Result<()> {
     if batch.ncols() != width {
         return Err(Error::Width { what, want: width, got: batch.ncols() });
     }
-    /// Numbers below which a look is not worth spreading over threads.
-    const MANY: usize = 1 << 16;
     let finite = match batch.as_slice() {
         Some(numbers) if numbers.len() >= MANY => numbers.par_chunks(MANY).all(all_finite),
         Some(numbers) => all_finite(numbers),

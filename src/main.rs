@@ -18,11 +18,17 @@ fn main() -> ExitCode {
             let error = anyhow::Error::new(error);
             #[expect(clippy::print_stderr, reason = "where errors go")]
             {
-                eprintln!("error: {error}");
+                eprintln!("error: {}", plain(&error.to_string()));
             }
             ExitCode::from(if wrong_use { 2 } else { 1 })
         }
     }
+}
+
+/// `text` with the control characters that names in files may hold spelled out, so that they do nothing to a terminal.
+fn plain(text: &str) -> String {
+    let spelled = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.into() };
+    text.chars().map(spelled).collect()
 }
 
 /// Tells the tensor library to use one thread a product: cells run side by side instead. It reads these two variables only,

@@ -39,7 +39,10 @@ fn main() {
         .expect("no pool yet");
     let python = std::env::var("ABSOLVE_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     println!("{:<44} {:>14} {:>14} {:>7} {:>7}", "", "absolve", "peer", "ratio", "target");
-    for case in cases(folder.path(), quick) {
+    // A word on the command line picks the cases with that word in their names.
+    let word = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
+    let wanted = |case: &Case| word.as_ref().is_none_or(|word| case.name.contains(word.as_str()));
+    for case in cases(folder.path(), quick).into_iter().filter(wanted) {
         let (mut ours, mut theirs) = (Vec::new(), Ok((String::new(), Vec::new())));
         for _ in 0..if quick { 1 } else { TURNS } {
             ours.extend((case.work)());
@@ -210,13 +213,17 @@ fn queries(folder: &Path, quick: bool) -> Case {
         .flat_map(|byte| (0..8).map(move |bit| f64::from(byte >> (7 - bit) & 1) * 2.0 - 1.0));
     let xs = Batch::from_shape_vec((block, 100), signs.collect()).expect("100 a row");
     let suspect = Suspect::publish(net(&[100, 256, 128, 1]), Budget::UNLIMITED);
-    let work = move || {
+    // Of three sizes of a batch all times count, as for the peer.
+    let of_size = move |rows: usize| {
+        let parts: Vec<Batch> =
+            xs.axis_chunks_iter(ndarray::Axis(0), rows).map(|part| part.to_owned()).collect();
         timed(|| {
-            for _ in 0..blocks {
-                std::hint::black_box(suspect.query(&xs).expect("answers"));
+            for part in (0..blocks).flat_map(|_| &parts) {
+                std::hint::black_box(suspect.query(part).expect("answers"));
             }
         })
     };
+    let work = move || [1024, 8192, 65_536].into_iter().flat_map(&of_size).collect();
     Case {
         name: "2^20 queries of 100-256-128-1",
         unit: "million/s",

@@ -1,6 +1,4 @@
 //! Arrays from and to `.npy` files.
-use std::fs::File;
-use std::io::BufWriter;
 use std::path::Path;
 
 use ndarray::{Axis, Ix1, Ix2};
@@ -9,6 +7,7 @@ use ndarray_npy::WriteNpyExt;
 use crate::data::Batch;
 use crate::error::{Error, Result};
 use crate::population::read_array;
+use crate::storage::{self, Readers};
 
 /// Reads a table of numbers: two dimensions, or one, which is read as a column.
 pub(super) fn read(path: &Path) -> Result<Batch> {
@@ -22,8 +21,9 @@ pub(super) fn read(path: &Path) -> Result<Batch> {
     array.into_dimensionality::<Ix2>().map_err(want)
 }
 
-/// Writes a table of 64 bit floats.
+/// Writes a table of 64 bit floats, whole or not at all.
 pub(super) fn write(path: &Path, batch: &Batch) -> Result<()> {
-    let file = File::create(path).map_err(Error::io("write", path))?;
-    batch.write_npy(BufWriter::new(file)).map_err(|error| Error::file(path, error))
+    let mut bytes = Vec::new();
+    batch.write_npy(&mut bytes).map_err(|error| Error::file(path, error))?;
+    storage::replace(path, &bytes, Readers::Everyone)
 }

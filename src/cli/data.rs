@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::{Streams, fetch};
 use crate::error::{Error, Result};
 use crate::population::catalogue::{self, Content, KNOWN, Known, NAMES, VARIABLE};
-use crate::population::{DigitsFamily, Family};
+use crate::population::{DigitsFamily, Family, IdxFamily};
 
 /// List, fetch and verify data sets of images
 #[derive(Debug, clap::Args)]
@@ -171,6 +171,16 @@ fn look(folder: &Path, known: Option<&'static Known>) -> Found {
             None if read.len() == NAMES.len() => found.verified = Some(known.name),
             None => {}
         }
+    }
+    if let (None, None) = (known, &found.error) {
+        // Whole files may still not fit together.
+        let family = IdxFamily {
+            folder: folder.to_owned(),
+            prefix: String::new(),
+            train: None,
+            clean: None,
+        };
+        found.error = Family::Idx(family).world().err().map(|error| error.to_string());
     }
     let file = |it: Content| FoundFile { path: it.path, sizes: it.sizes, sha256: it.sha256 };
     found.files = read.into_iter().map(file).collect();

@@ -36,6 +36,7 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) fn run(self, streams: &mut Streams<'_>) -> Result<()> {
+        super::keep_apart(&self.out, &[&self.file])?;
         let activations: Option<Activations> =
             self.activation.as_deref().map(str::parse).transpose()?;
         let task = self.task.as_deref().map(Task::named_or_load).transpose()?;

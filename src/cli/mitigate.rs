@@ -57,7 +57,7 @@ pub(super) struct Args {
     /// table such as '{ shape = "ellipsoid", axes = [1, 2] }', or a TOML file with one
     #[arg(long, requires = "clean")]
     domain: Option<String>,
-    /// Seed of the population that clean samples come from [default: what the model file says, or 1]
+    /// Seed of the population that clean samples come from [default: what the model file says, or with --clean 1]
     #[arg(long)]
     seed: Option<u64>,
     /// Seed of the mitigator's own coins; guarantees hold if whoever made the model could not know it [default: 1]
@@ -142,6 +142,7 @@ impl Args {
         let repaired = built.method.mitigate(&suspect, &mut lab)?;
         let prepare = suspect.spent();
         let answers = self.answer(&suspect, &repaired, prepare, per_answer)?;
+        suspect.end()?;
         let mut notes = repaired.notes.clone();
         notes.extend(self.cautions());
         if let Some(out) = &self.out {

@@ -134,6 +134,22 @@ impl Streams<'_> {
     }
 }
 
+/// Refuses to write to a file that is read: what it held would be lost.
+fn keep_apart(out: &Path, inputs: &[&Path]) -> Result<()> {
+    let same = |input: &&&Path| match (out.canonicalize(), input.canonicalize()) {
+        (Ok(out), Ok(input)) => out == input,
+        _ => false,
+    };
+    match inputs.iter().find(same) {
+        Some(input) => Err(Error::parameter(
+            "out",
+            out.display(),
+            format!("another file than {}, which is read, is needed", input.display()),
+        )),
+        None => Ok(()),
+    }
+}
+
 /// Deepest key that `--set` takes.
 const MOST_DOTS: usize = 8;
 

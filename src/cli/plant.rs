@@ -39,6 +39,7 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) fn run(self, streams: &mut Streams<'_>) -> Result<()> {
+        super::keep_apart(&self.out, &[&self.model])?;
         let entry = attack_named(&self.attack)?;
         let attack = (entry.build)(&parse_settings(&self.set)?)?;
         let file = ModelFile::load(&self.model)?;

@@ -23,6 +23,7 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) fn run(self, streams: &mut Streams<'_>) -> Result<()> {
+        super::keep_apart(&self.out, &[&self.model, &self.inputs])?;
         let net = ModelFile::load(&self.model)?.net;
         let xs = arrays::read(&self.inputs)?;
         let ledger = Ledger::new(Budget::UNLIMITED);

@@ -45,14 +45,18 @@ impl Args {
                         .measured
                         .ok_or_else(|| Error::Training("nothing was measured".to_owned()))
                 });
-                zoo::write_readme(&zoo.dir)?;
-                built
+                built.and(zoo::write_readme(&zoo.dir).map(drop))
             }
-            What::Check(zoo) => zoo.each(streams, zoo::check),
+            What::Check(zoo) => {
+                let checked = zoo.each(streams, zoo::check);
+                if zoo.names.is_empty() {
+                    checked.and(zoo::check_readme(&zoo.dir))
+                } else {
+                    checked
+                }
+            }
             What::List(zoo) => {
-                let mut cards = zoo::cards(&zoo.dir)?;
-                let names = zoo.chosen()?;
-                cards.retain(|(name, _)| names.contains(name));
+                let cards = zoo::cards(&zoo.dir, &zoo.chosen()?)?;
                 if zoo.json {
                     let cards: Vec<_> = cards
                         .iter()

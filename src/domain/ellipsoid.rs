@@ -15,6 +15,8 @@ const MOST_DIMENSIONS: usize = 1024;
 const MOST: f64 = 1e9;
 /// Largest product of the sizes of the map and its inverse: beyond it rounding eats the shape.
 const MOST_CONDITION: f64 = 1e8;
+/// Largest distance of the centre from 0, in shortest axes.
+const MOST_OFFSET: f64 = 1e8;
 
 /// How an ellipsoid is written down: `axes` or `map`, and a centre unless it is 0.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -102,6 +104,12 @@ impl Ellipsoid {
             return wrong("map", "a singular matrix, or nearly".to_owned(), want);
         };
         let centre = spec.centre.clone().unwrap_or_else(|| vec![0.0; n]);
+        // 1 / ‖L⁻¹‖ is at most the shortest axis; points must tell it apart from rounding at the centre.
+        let offset = centre.iter().fold(0.0_f64, |most, x| most.max(x.abs()));
+        if offset * size(&inverse) > MOST_OFFSET {
+            let want = "a centre within 1e8 shortest axes of 0 is needed, or points would be rounded out of shape";
+            return wrong("centre", offset.to_string(), want);
+        }
         Ok(Self { spec, shape: Arc::new(Shape { centre, map, inverse }) })
     }
 

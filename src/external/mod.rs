@@ -129,6 +129,21 @@ impl External {
         &self.program
     }
 
+    /// Ends its input and waits, a second at most, for it to end.
+    ///
+    /// # Errors
+    /// If it still says something: then it answers more than it is asked, and earlier answers may belong to other rows.
+    pub fn end(&self) -> Result<()> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let failed = |why: String| Error::External { program: self.program.shown(), why };
+        let left = match &mut *state {
+            Ok(pipes) => pipes.end(),
+            Err(why) => return Err(failed(why.clone())),
+        };
+        *state = Err("its input has ended".to_owned());
+        left.map_err(failed)
+    }
+
     /// Its answers, a row for a row of `xs`. One caller at a time; the others wait.
     ///
     /// # Errors

@@ -106,6 +106,19 @@ impl Pipes {
         Err(format!("it said more than it was asked: {text:?}"))
     }
 
+    /// Ends the program's input; what it then still says was not asked for.
+    pub(super) fn end(&mut self) -> Result<(), String> {
+        self.silent()?;
+        self.asked = None;
+        match self.answered.recv_timeout(GRACE) {
+            Ok(chunk) => {
+                self.left.extend(chunk);
+                self.silent()
+            }
+            Err(_) => Ok(()),
+        }
+    }
+
     /// Ends the program, and adds to `why` how it ended.
     pub(super) fn stop(&mut self, why: &str) -> String {
         self.asked = None;

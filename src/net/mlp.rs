@@ -219,12 +219,12 @@ impl Net {
         let buffers = || [Vec::new(), Vec::new()];
         if xs.nrows() <= BLOCK {
             let mut buffers = buffers();
-            blocks.for_each(|(out, xs)| self.answer(panels, xs, out, &mut buffers));
+            blocks.for_each(|(out, xs)| self.answer(panels, &xs, out, &mut buffers));
         } else {
             let blocks: Vec<_> = blocks.collect();
-            blocks
-                .into_par_iter()
-                .for_each_init(buffers, |buffers, (out, xs)| self.answer(panels, xs, out, buffers));
+            blocks.into_par_iter().for_each_init(buffers, |buffers, (out, xs)| {
+                self.answer(panels, &xs, out, buffers);
+            });
         }
     }
 
@@ -232,7 +232,7 @@ impl Net {
     fn answer<T: Real>(
         &self,
         panels: &[Panels<T>],
-        xs: ArrayView2<'_, f64>,
+        xs: &ArrayView2<'_, f64>,
         mut answers: ArrayViewMut2<'_, f64>,
         [from, to]: &mut [Vec<T>; 2],
     ) {

@@ -124,6 +124,12 @@ impl FourierFamily {
             ));
         }
         for term in terms {
+            // Coefficients of a sign function on k coordinates are multiples of 2^(1−k).
+            let size = term.value.abs();
+            if !(size <= 1.0 && (size >= 0.5_f64.powi(20) || size <= 0.0)) {
+                let want = "a coefficient of a sign function on at most 20 coordinates is 0, or from 2^−19 to 1 in size";
+                return Err(Error::parameter("value", term.value, want));
+            }
             let mut support = term.support.clone();
             support.sort_unstable();
             if support.windows(2).any(|pair| pair[0] == pair[1]) {
@@ -305,6 +311,16 @@ mod tests {
             if distance.mass > 0.0 {
                 assert!(distance.mass <= 0.05 && distance.mass > 0.045, "{distance:?}");
             }
+        }
+    }
+
+    #[test]
+    fn an_explicit_coefficient_that_is_no_number_or_too_small_to_be_one_is_refused() {
+        for odd in [f64::NAN, 1e-10, f64::INFINITY] {
+            let term = |i, value| Term { support: vec![i], value };
+            let truth = Truth::Explicit { terms: vec![term(0, 1.0), term(1, odd)] };
+            let family = FourierFamily { truth, ..FourierFamily::default() };
+            assert!(family.world().unwrap_err().to_string().contains("value = "), "{odd}");
         }
     }
 

@@ -200,8 +200,9 @@ fn read(paths: &[PathBuf], known: Option<&'static Known>) -> Result<Images> {
     }
     let mut all = all.expect("there are always files to train on");
     all.n_classes = 1 + all.labels.iter().copied().max().map_or(0, usize::from);
-    if all.n_classes < 2 {
-        return Err(Error::file(&paths[1], "every label is 0; two classes are needed"));
+    if all.labels.iter().all(|label| *label == all.labels[0]) {
+        let why = format!("every label is {}; two classes are needed", all.labels[0]);
+        return Err(Error::file(&paths[1], why));
     }
     all.fingerprint = digests;
     Ok(all)

@@ -40,9 +40,13 @@ pub fn names(dir: &Path) -> Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in entries {
         let entry = entry.map_err(Error::io("list", dir))?;
-        if entry.path().join(CARD).is_file() {
+        // A folder with weights and no card is one whose card was lost, which reading it then says.
+        if [CARD, WEIGHTS].iter().any(|file| entry.path().join(file).is_file()) {
             names.push(entry.file_name().to_string_lossy().into_owned());
         }
+    }
+    if names.is_empty() {
+        return Err(Error::file(dir, format!("no zoo: no folder in it holds a {CARD}")));
     }
     names.sort();
     Ok(names)
@@ -50,7 +54,7 @@ pub fn names(dir: &Path) -> Result<Vec<String>> {
 
 /// Makes the model of one card again, and writes its weights, its key and what was measured.
 ///
-/// The same card and data give the same bytes, on any machine.
+/// The same card and data give the same bytes.
 pub fn build(dir: &Path, name: &str) -> Result<Card> {
     let folder = dir.join(name);
     let mut card = Card::load(&folder.join(CARD))?;
@@ -76,8 +80,11 @@ pub fn build(dir: &Path, name: &str) -> Result<Card> {
     }
     card.measured = Some(measure(&model, &net, trigger.as_ref(), &bytes)?);
     storage::replace(&folder.join(WEIGHTS), &bytes, Readers::Everyone)?;
+    let key = folder.join(KEY);
+    if trigger.is_none() && key.exists() {
+        std::fs::remove_file(&key).map_err(Error::io("remove", &key))?;
+    }
     if let Some(trigger) = &trigger {
-        let key = folder.join(KEY);
         let text =
             serde_json::to_string_pretty(trigger).map_err(|error| Error::file(&key, error))?;
         storage::replace(&key, format!("{text}\n").as_bytes(), Readers::Everyone)?;
@@ -113,14 +120,23 @@ pub fn check(dir: &Path, name: &str) -> Result<Measured> {
 /// Writes the page over all cards of the zoo `dir`.
 pub fn write_readme(dir: &Path) -> Result<PathBuf> {
     let path = dir.join(README);
-    storage::replace(&path, readme(&cards(dir)?).as_bytes(), Readers::Everyone)?;
+    storage::replace(&path, readme(&cards(dir, &names(dir)?)?).as_bytes(), Readers::Everyone)?;
     Ok(path)
 }
 
-/// All cards of the zoo `dir`, by name.
-pub fn cards(dir: &Path) -> Result<Vec<(String, Card)>> {
-    let load = |name: String| Ok((name.clone(), Card::load(&dir.join(&name).join(CARD))?));
-    names(dir)?.into_iter().map(load).collect()
+/// The cards of the models `names` of the zoo `dir`, with their names.
+pub fn cards(dir: &Path, names: &[String]) -> Result<Vec<(String, Card)>> {
+    let load = |name: &String| Ok((name.clone(), Card::load(&dir.join(name).join(CARD))?));
+    names.iter().map(load).collect()
+}
+
+/// Checks that the page over all cards is what they say now.
+pub fn check_readme(dir: &Path) -> Result<()> {
+    let path = dir.join(README);
+    if storage::read(&path, MAX_WEIGHTS)? == readme(&cards(dir, &names(dir)?)?).as_bytes() {
+        return Ok(());
+    }
+    Err(Error::file(&path, "it is not what the cards say; `absolve zoo build` writes it again"))
 }
 
 fn measure(model: &Model, net: &Net, trigger: Option<&Trigger>, bytes: &[u8]) -> Result<Measured> {

@@ -205,6 +205,19 @@ fn nonsense_is_refused_with_its_place() {
 }
 
 #[test]
+fn a_program_that_said_too_much_is_told_at_the_end_at_the_latest() {
+    // Two answers for one row: whether the second is there in time to be seen with the first is chance, at the end it is not.
+    let twice = ["sh", "-c", "while read x; do echo 1; echo 2; done"];
+    let program = start(&twice, (1, 1), Protocol::Jsonl, 10.0);
+    let told = program.ask(&rows(1, 1)).and_then(|_| program.end());
+    assert!(told.unwrap_err().to_string().contains("more than it was asked"));
+    let honest = start(&["cat"], (1, 1), Protocol::Jsonl, 10.0);
+    honest.ask(&rows(3, 1)).unwrap();
+    honest.end().unwrap();
+    assert!(honest.ask(&rows(1, 1)).is_err(), "its input has ended");
+}
+
+#[test]
 fn no_process_is_left_behind() {
     let dir = TempDir::new().unwrap();
     let note = dir.path().join("pid");

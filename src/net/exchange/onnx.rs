@@ -1,7 +1,7 @@
 //! ONNX files: from bytes to tensors and nodes, and from the walk over them to a net.
 use rten_onnx::onnx::{DataLocation, DataType, ModelProto, TensorProto, ValueInfoProto};
 
-use super::graph::{Dims, Graph};
+use super::graph::{Dims, Graph, MOST_NUMBERS};
 use super::{Imported, finite, wire};
 use crate::net::Precision;
 
@@ -34,7 +34,7 @@ pub(super) fn read(bytes: &[u8], beside: Beside<'_>) -> Result<Imported, String>
         ModelProto::parse_buf(bytes).map_err(|error| format!("not an ONNX file ({error})"))?;
     let proto = model.graph.ok_or("not an ONNX file: it holds no graph")?;
     let mut graph = Graph::default();
-    let mut files = Files { beside, read: None };
+    let mut files = Files { beside, read: None, n_numbers: 0 };
     for initializer in &proto.initializer {
         graph.constant(tensor(initializer, &mut files)?)?;
     }
@@ -78,6 +78,8 @@ fn input_dims(input: &ValueInfoProto) -> Result<Dims, String> {
 struct Files<'a> {
     beside: Beside<'a>,
     read: Option<(String, Vec<u8>)>,
+    /// Numbers of all tensors so far, whether a layer uses them or not.
+    n_numbers: usize,
 }
 
 impl Files<'_> {
@@ -136,6 +138,10 @@ fn tensor(tensor: &TensorProto, files: &mut Files<'_>) -> Result<Tensor, String>
         }
         other => return Err(format!("tensor {name} is of {other}, which is not read")),
     };
+    files.n_numbers = files.n_numbers.saturating_add(n);
+    if files.n_numbers > MOST_NUMBERS {
+        return Err(format!("up to tensor {name} it has more than {MOST_NUMBERS} numbers"));
+    }
     let wanted = n.checked_mul(size).ok_or_else(|| format!("tensor {name} is too large"))?;
     let raw = if tensor.data_location == Some(DataLocation::EXTERNAL) {
         Some(files.bytes(tensor, &name, wanted)?)

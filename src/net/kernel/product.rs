@@ -101,7 +101,7 @@ impl<T: Real> WithSimd for Product<'_, T> {
     fn with_simd<S: Simd>(self, simd: S) {
         // Rows and vectors that fit into the registers: 16 of them with AVX2, 32 with AVX-512 and on ARM.
         match T::WIDTH / T::lanes::<S>() {
-            1 => self.run::<S, 8, 1>(simd),
+            1 => self.run::<S, 12, 1>(simd),
             2 => self.run::<S, 6, 2>(simd),
             4 => self.run::<S, 4, 4>(simd),
             8 => self.run::<S, 1, 8>(simd),
@@ -125,7 +125,7 @@ impl<T: Real> Product<'_, T> {
                     self.tile::<S, ROWS, 1, VECTORS>(simd, stretch, row, panel);
                     row += ROWS;
                 }
-                if ROWS > 4 && row + 4 <= n {
+                while ROWS > 4 && row + 4 <= n {
                     self.tile::<S, 4, 1, VECTORS>(simd, stretch, row, panel);
                     row += 4;
                 }
@@ -161,16 +161,11 @@ impl<T: Real> Product<'_, T> {
         let Stretch { from, to, first, last } = stretch;
         let place = |r: usize, p: usize| (row + r) * self.stride + (panel + p) * T::WIDTH;
         let mut sums = [[[T::splat(simd, T::zero()); VECTORS]; PANELS]; ROWS];
-        for r in 0..ROWS {
-            for p in 0..PANELS {
-                let start = match (first, self.start) {
-                    (true, None) => continue,
-                    (true, Some(start)) => &start[(panel + p) * T::WIDTH..][..T::WIDTH],
-                    (false, _) => &self.out[place(r, p)..][..T::WIDTH],
-                };
-                let start = T::vectors::<S>(start);
-                for v in 0..VECTORS {
-                    sums[r][p][v] = start[v];
+        if let (true, Some(start)) = (first, self.start) {
+            for sums in &mut sums {
+                for (p, sums) in sums.iter_mut().enumerate() {
+                    let start = &start[(panel + p) * T::WIDTH..][..T::WIDTH];
+                    sums.copy_from_slice(&T::vectors::<S>(start)[..VECTORS]);
                 }
             }
         }
@@ -200,13 +195,13 @@ impl<T: Real> Product<'_, T> {
             }
             at += length;
         }
-        for r in 0..ROWS {
-            for p in 0..PANELS {
+        for (r, sums) in sums.iter().enumerate() {
+            for (p, sums) in sums.iter().enumerate() {
                 let at = place(r, p);
                 let out = T::vectors_mut::<S>(&mut self.out[at..][..T::WIDTH]);
-                for v in 0..VECTORS {
-                    let sum = sums[r][p][v];
-                    out[v] = if last && self.relu { T::relu(simd, sum) } else { sum };
+                for (out, sum) in out.iter_mut().zip(sums) {
+                    let sum = if first { *sum } else { T::plus(simd, *out, *sum) };
+                    *out = if last && self.relu { T::relu(simd, sum) } else { sum };
                 }
             }
         }
@@ -232,7 +227,7 @@ impl<T: Real> WithSimd for Outer<'_, T> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         match T::WIDTH / T::lanes::<S>() {
-            1 => self.run::<S, 8, 1>(simd),
+            1 => self.run::<S, 12, 1>(simd),
             2 => self.run::<S, 6, 2>(simd),
             4 => self.run::<S, 4, 4>(simd),
             8 => self.run::<S, 1, 8>(simd),
@@ -252,7 +247,7 @@ impl<T: Real> Outer<'_, T> {
                 self.tile::<S, INPUTS, VECTORS>(simd, rows, input);
                 input += INPUTS;
             }
-            if INPUTS > 4 && input + 4 <= inputs {
+            while INPUTS > 4 && input + 4 <= inputs {
                 self.tile::<S, 4, VECTORS>(simd, rows, input);
                 input += 4;
             }
@@ -283,9 +278,6 @@ impl<T: Real> Outer<'_, T> {
         let out = T::vectors_mut::<S>(&mut self.weights[input * T::WIDTH..][..INPUTS * T::WIDTH]);
         let out = out.as_chunks_mut::<VECTORS>().0;
         let mut sums = [[T::splat(simd, T::zero()); VECTORS]; INPUTS];
-        if from > 0 {
-            sums.copy_from_slice(out);
-        }
         let xs = self.xs.numbers[from * self.xs.stride + input..].chunks(self.xs.stride);
         let ds = T::vectors::<S>(&self.ds[from * T::WIDTH..][..n * T::WIDTH]);
         for (x, d) in xs.zip(ds.as_chunks::<VECTORS>().0) {
@@ -297,6 +289,10 @@ impl<T: Real> Outer<'_, T> {
                 }
             }
         }
-        out.copy_from_slice(&sums);
+        for (out, sums) in out.iter_mut().zip(&sums) {
+            for (out, sum) in out.iter_mut().zip(sums) {
+                *out = if from > 0 { T::plus(simd, *out, *sum) } else { *sum };
+            }
+        }
     }
 }

@@ -65,7 +65,7 @@ pub(in crate::net) fn sgd<T: Real>(
         || {
             for ((w, v), g) in weights.iter_mut().zip(velocity).zip(gradient) {
                 *v = momentum * *v + (*g + decay * *w);
-                *w = *w - rate * *v;
+                *w -= rate * *v;
             }
         },
     );

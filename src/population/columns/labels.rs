@@ -56,6 +56,8 @@ pub(super) struct Builder {
     values: Vec<f64>,
     /// The first that is none, with its line.
     text: Option<(u64, String)>,
+    /// The first that is one, with its line.
+    number: Option<(u64, String)>,
     /// Different labels, as long as they are few.
     known: BTreeMap<String, u32>,
     codes: Vec<u32>,
@@ -67,7 +69,11 @@ impl Builder {
     /// # Errors
     /// If it is a number that is not finite, or no kind of target is left that it could belong to.
     pub(super) fn push(&mut self, line: u64, label: &str) -> Result<(), String> {
-        match label.parse::<f64>() {
+        let parsed = label.parse::<f64>();
+        if parsed.is_ok() {
+            self.number.get_or_insert_with(|| (line, label.to_owned()));
+        }
+        match parsed {
             Ok(value) if !value.is_finite() => {
                 return Err(format!("line {line}: the target \"{label}\" is not finite"));
             }
@@ -99,6 +105,13 @@ impl Builder {
     /// All labels, meaning `labelling` if that is given.
     pub(super) fn finish(self, labelling: Option<Labelling>) -> Result<Labels, String> {
         let few = self.known.len() <= MOST_CLASSES;
+        if let (None, Some((line, text)), Some((other, number))) =
+            (labelling, &self.text, &self.number)
+        {
+            return Err(format!(
+                "line {line}: the target \"{text}\" is no number, and \"{number}\" on line {other} is one; task = \"classes\" takes both for names"
+            ));
+        }
         let labelling = labelling.unwrap_or_else(|| self.guess());
         match (labelling, &self.text) {
             (Labelling::Real, Some((line, text))) => Err(format!(
@@ -164,10 +177,14 @@ fn real(values: Vec<f64>) -> Result<Labels, String> {
     let n = values.len() as f64;
     let mean = values.iter().map(|value| value / n).sum::<f64>();
     let deviation = values.iter().map(|value| (value - mean).powi(2) / n).sum::<f64>().sqrt();
-    if deviation > 0.0 && deviation.is_finite() {
+    let varies = values.iter().any(|value| value.total_cmp(&values[0]).is_ne());
+    if varies && deviation > 0.0 && deviation.is_finite() {
         return Ok(Labels::Real { values, deviation });
     }
-    Err(format!("the target's deviation is {deviation}; one that varies, within reason, is needed"))
+    if varies {
+        return Err(format!("the target's deviation is {deviation}, which is out of reach"));
+    }
+    Err("the target is the same number in every row; one that varies is needed".to_owned())
 }
 
 #[cfg(test)]
@@ -219,7 +236,7 @@ mod tests {
             (vec!["1", "x"], Some(Labelling::Real), "line 3: the target \"x\" is no number"),
             (vec!["1", "2", "3"], Some(Labelling::Sign), "has 3"),
             (vec!["1", "inf"], None, "not finite"),
-            (vec!["1.5", "1.5"], None, "deviation is 0"),
+            (vec!["1.5", "1.5"], None, "same number in every row"),
             (vec!["1e300", "-1e300"], Some(Labelling::Real), "deviation is inf"),
         ] {
             let why = labels(&all, labelling).unwrap_err();
@@ -229,5 +246,17 @@ mod tests {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         assert!(labels(&names, None).unwrap_err().contains("too many for classes"));
         assert!(labels(&names[1..], None).is_ok());
+    }
+
+    #[test]
+    fn numbers_with_one_slip_among_them_are_not_taken_for_names() {
+        let why = labels(&["1.5", "2.5", "3.4x"], None).unwrap_err();
+        assert!(why.contains("line 4: the target \"3.4x\"") && why.contains("line 2"), "{why}");
+        assert!(labels(&["1.5", "2.5", "3.4x"], Some(Labelling::Classes)).is_ok());
+    }
+
+    #[test]
+    fn a_target_that_is_the_same_everywhere_is_refused_whatever_rounding_makes_of_it() {
+        assert!(labels(&["0.1"; 100], Some(Labelling::Real)).unwrap_err().contains("same number"));
     }
 }

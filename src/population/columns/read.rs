@@ -52,6 +52,9 @@ const MOST_COLUMNS: usize = 1 << 16;
 /// Most levels of a category.
 const MOST_LEVELS: usize = 1024;
 /// Fields that say that a value is missing, in small letters.
+/// The largest number.
+const MOST: f64 = 1e300;
+
 const MISSING: [&str; 6] = ["", "?", "na", "n/a", "nan", "null"];
 
 impl Columns {
@@ -312,8 +315,9 @@ impl Reading {
             Self::Numbers(values) => {
                 let value = if is_missing(text) { Some(f64::NAN) } else { text.parse().ok() };
                 match value {
-                    Some(value) if value.is_infinite() => {
-                        return Err(format!("{text} is not finite"));
+                    // Distances between larger ones would not be finite.
+                    Some(value) if value.abs() > MOST => {
+                        return Err(format!("{text} is not finite, or beyond ±{MOST:e}"));
                     }
                     Some(value) => values.push(value),
                     None => {
@@ -373,5 +377,7 @@ impl Reading {
 }
 
 fn is_missing(text: &str) -> bool {
+    // Some programs write a sign before what is no number.
+    let text = text.strip_prefix(['+', '-']).filter(|rest| rest.len() == 3).unwrap_or(text);
     text.len() <= 4 && MISSING.iter().any(|word| text.eq_ignore_ascii_case(word))
 }

@@ -16,16 +16,19 @@ pub(super) struct Standardised {
 /// What the training rows say about a column.
 #[derive(Debug, PartialEq)]
 enum Scale {
-    /// `(value / unit − mean) / deviation`: a unit first, so that no square overflows.
+    /// `((value − origin) / unit − mean) / deviation`: an origin first, so that a large offset hides no change, and a unit,
+    /// so that no square overflows.
     Numbers {
-        /// The largest absolute value.
+        /// The first training value.
+        origin: f64,
+        /// The largest distance from it.
         unit: f64,
         /// Mean in units.
         mean: f64,
         /// Deviation in units.
         deviation: f64,
     },
-    /// Always 0: the same in every training row, up to rounding.
+    /// Always 0: the same in every training row.
     Constant,
     /// Categories.
     Levels {
@@ -45,24 +48,19 @@ impl Standardised {
 
 impl Scale {
     fn of(column: &Column, train: &[usize]) -> Self {
-        /// Deviations in units below this are rounding: some thousand roundings of numbers of size 1.
-        const ROUNDING: f64 = 1e-12;
         match column {
             Column::Numbers(values) => {
                 let there = || train.iter().map(|&i| values[i]).filter(|value| !value.is_nan());
                 let n = there().count() as f64;
-                let unit = there().fold(0.0_f64, |most, value| most.max(value.abs()));
+                let origin = there().next().unwrap_or(0.0);
+                let unit = there().fold(0.0_f64, |most, value| most.max((value - origin).abs()));
                 if unit <= 0.0 {
                     return Self::Constant;
                 }
-                let mean = there().map(|value| value / unit).sum::<f64>() / n;
-                let squares = there().map(|value| (value / unit - mean).powi(2)).sum::<f64>();
-                let deviation = (squares / n).sqrt();
-                if deviation > ROUNDING {
-                    Self::Numbers { unit, mean, deviation }
-                } else {
-                    Self::Constant
-                }
+                let scaled = |value: f64| (value - origin) / unit;
+                let mean = there().map(scaled).sum::<f64>() / n;
+                let squares = there().map(|value| (scaled(value) - mean).powi(2)).sum::<f64>();
+                Self::Numbers { origin, unit, mean, deviation: (squares / n).sqrt() }
             }
             Column::Levels { codes, n_levels } => {
                 let mut counts = vec![0_usize; *n_levels];
@@ -84,11 +82,11 @@ impl Rows for Standardised {
         let mut start = 0;
         for (column, scale) in self.columns.inputs.iter().zip(&self.scales) {
             match (column, scale) {
-                (Column::Numbers(values), Scale::Numbers { unit, mean, deviation }) => {
+                (Column::Numbers(values), Scale::Numbers { origin, unit, mean, deviation }) => {
                     for (x, &i) in xs.column_mut(start).iter_mut().zip(rows) {
                         // What is missing is the mean.
                         if !values[i].is_nan() {
-                            let z = (values[i] / unit - mean) / deviation;
+                            let z = ((values[i] - origin) / unit - mean) / deviation;
                             *x = z.clamp(-self.clip, self.clip);
                         }
                     }

@@ -35,7 +35,7 @@ fn numbers_are_standardised_and_categories_spread_by_the_training_rows_alone() {
 
 #[test]
 fn every_spelling_of_missing_is_refused_with_its_place_unless_it_is_said_what_to_do() {
-    for word in ["", "NA", "NaN", "?", " n/a ", "NULL"] {
+    for word in ["", "NA", "NaN", "?", " n/a ", "NULL", "-nan", "+NaN"] {
         let text = format!("a,b,y\n1,2,0\n{word},4,1\n5,{word},1\n7,9,0\n");
         let why = refused(&text, &family());
         assert!(why.contains("line 3, column \"a\""), "{why}");
@@ -59,6 +59,16 @@ fn missing_values_become_the_training_mean_or_the_usual_level() {
     assert!((&all.xs - &want).iter().all(|d| d.abs() < 1e-12), "{}", all.xs);
     let why = refused("a,c,y\n1,u,0\n3,v,\n", &family);
     assert!(why.contains("line 3: the target is missing"), "{why}");
+}
+
+#[test]
+fn a_large_offset_hides_no_change() {
+    let text = "1000000000000000,0\n1000000000000001,1\n1000000000000002,2\n1000000000000003,3\n";
+    let all = rows(read("a,y\n".to_owned() + text, &family()).unwrap(), &[0, 1, 2, 3], 9.0);
+    // 0, 1, 2, 3 have mean 1.5 and variance 1.25.
+    for (i, x) in all.xs.iter().enumerate() {
+        assert!((x - (i as f64 - 1.5) / 1.25_f64.sqrt()).abs() < 1e-12, "{x}");
+    }
 }
 
 #[test]

@@ -193,15 +193,17 @@ fn labels(ys: Batch, labelling: Option<Labelling>) -> Result<(Target, Batch), St
     } else {
         Labelling::Real
     });
+    if let Some(first) = ys.first()
+        && ys.iter().all(|y| y.total_cmp(first).is_eq())
+    {
+        return Err(format!("every label is {first}; labels that vary are needed"));
+    }
     match labelling {
         Labelling::Real => Ok((Target::Real, ys)),
         Labelling::Sign if signs => Ok((Target::Sign, ys)),
         Labelling::Sign => Err("signs are −1 and +1, and other labels are there".to_owned()),
         Labelling::Classes if classes(MOST_CLASSES) => {
             let k = 1 + ys.iter().map(|y| *y as usize).max().unwrap_or(0);
-            if k < 2 {
-                return Err("every label is 0; two classes are needed".to_owned());
-            }
             let target = Target::Classes(k);
             let ys = stack(k, ys.iter().map(|y| target.label_of(*y as usize)));
             Ok((target, ys))
