@@ -21,7 +21,6 @@ type Work = Box<dyn Fn() -> Vec<f64>>;
 
 /// A kind of work, and the peer that it is compared with.
 struct Case {
-    name: &'static str,
     unit: &'static str,
     /// What is done in one repeat, in units.
     amount: f64,
@@ -38,11 +37,15 @@ fn main() {
         .build_global()
         .expect("no pool yet");
     let python = std::env::var("ABSOLVE_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    println!("{:<44} {:>14} {:>14} {:>7} {:>7}", "", "absolve", "peer", "ratio", "target");
+    say(&format!(
+        "{:<46} {:>12} {:>12} {:>6} {:>7} {:>8}",
+        "", "absolve", "peer", "ratio", "target", "peak MB"
+    ));
     // A word on the command line picks the cases with that word in their names.
     let word = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
-    let wanted = |case: &Case| word.as_ref().is_none_or(|word| case.name.contains(word.as_str()));
-    for case in cases(folder.path(), quick).into_iter().filter(wanted) {
+    let wanted = |name: &str| word.as_ref().is_none_or(|word| name.contains(word.as_str()));
+    for (name, case) in CASES.iter().filter(|(name, _)| wanted(name)) {
+        let case = case(folder.path(), quick);
         let (mut ours, mut theirs) = (Vec::new(), Ok((String::new(), Vec::new())));
         for _ in 0..if quick { 1 } else { TURNS } {
             ours.extend((case.work)());
@@ -60,21 +63,50 @@ fn main() {
         }
         let rate = |seconds: &[f64]| case.amount / seconds.iter().copied().fold(f64::MAX, f64::min);
         let own = rate(&ours);
-        let (peer, ratio) = match (case.peer, &theirs) {
-            (None, _) => (String::new(), String::new()),
-            (Some((_, name)), Err(why)) => (format!("{name} skipped: {why}"), String::new()),
-            (Some(_), Ok((_, seconds))) if seconds.is_empty() => ("-".into(), String::new()),
-            (Some((_, name)), Ok((version, seconds))) => {
-                let other = rate(seconds);
-                (format!("{other:.4} {name} {version}"), format!("{:.2}", own / other))
+        let (number, ratio, note) = match (case.peer, &theirs) {
+            (Some((_, name)), Err(why)) => {
+                ("-".into(), "-".into(), format!("{name} skipped: {why}"))
             }
+            (Some((_, name)), Ok((version, seconds))) if !seconds.is_empty() => {
+                let other = rate(seconds);
+                let ratio = format!("{:.2}", own / other);
+                (format!("{other:.3}"), ratio, format!("{name} {version}"))
+            }
+            _ => ("-".into(), "-".into(), String::new()),
         };
-        let label = format!("{} ({})", case.name, case.unit);
-        println!("{label:<44} {own:>14.4} {peer:>14} {ratio:>7} {:>7}", case.target);
+        let label = format!("{name} ({})", case.unit);
+        let (target, peak) = (case.target, peak());
+        say(&format!(
+            "{label:<46} {own:>12.3} {number:>12} {ratio:>6} {target:>7} {peak:>8} {note}"
+        ));
     }
-    if let Ok(status) = std::fs::read_to_string("/proc/self/status") {
-        status.lines().filter(|line| line.starts_with("VmHWM")).for_each(|line| println!("{line}"));
-    }
+}
+
+/// Makes a case with its data in a folder, large or to try it only.
+type Make = fn(&Path, bool) -> Case;
+
+/// What is compared, by name. The oracle first: the data to train on would hide how little memory it takes.
+const CASES: &[(&str, Make)] = &[
+    ("2^20 queries of 100-256-128-1", queries),
+    ("one-row queries of 100-256-128-1", |_, _| one_row()),
+    ("train 64 nets of 20-64-32-1, batch 64", |_, quick| many(quick)),
+    ("train 784-256-128-10, batch 128", |folder, quick| training(folder, quick, 128, "train-128")),
+    ("train 784-256-128-10, batch 1024", |folder, quick| {
+        training(folder, quick, 1024, "train-1024")
+    }),
+];
+
+#[expect(clippy::print_stdout, reason = "where the table of a benchmark goes")]
+fn say(line: &str) {
+    println!("{line}");
+}
+
+/// The most memory that was resident so far, in MB, where the system says.
+fn peak() -> String {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kb = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    kb.map_or_else(|| "-".to_owned(), |kb| (kb / 1000).to_string())
 }
 
 /// Runs one kind of work in Python: its package's version and the seconds of each repeat.
@@ -95,18 +127,6 @@ fn peer(python: &str, work: &str, folder: &Path) -> Result<(String, Vec<f64>), S
     Ok((version, seconds.filter_map(serde_json::Value::as_f64).collect()))
 }
 
-fn cases(folder: &Path, quick: bool) -> Vec<Case> {
-    // The oracle first: the data to train on would hide how little memory it takes.
-    let mut cases = vec![queries(folder, quick), one_row(), many(quick)];
-    for (batch, name, work) in [
-        (128, "train 784-256-128-10, Adam, batch 128", "train-128"),
-        (1024, "train 784-256-128-10, Adam, batch 1024", "train-1024"),
-    ] {
-        cases.push(training(folder, quick, batch, name, work));
-    }
-    cases
-}
-
 fn net(widths: &[usize]) -> Net {
     let mut rng = Seed::new(1).stream("net");
     Net::random(widths, Activation::Relu, Precision::F32, &mut rng).expect("a net")
@@ -123,13 +143,7 @@ fn timed(work: impl Fn()) -> Vec<f64> {
         .collect()
 }
 
-fn training(
-    folder: &Path,
-    quick: bool,
-    batch: usize,
-    name: &'static str,
-    peer: &'static str,
-) -> Case {
+fn training(folder: &Path, quick: bool, batch: usize, peer: &'static str) -> Case {
     let n = if quick { 1000 } else { 60_000 };
     let mut rng = Seed::new(2).stream("pixels");
     let pixels: Vec<u8> = (0..n * 784).map(|_| rng.random::<u8>()).collect();
@@ -162,7 +176,6 @@ fn training(
         seconds
     };
     Case {
-        name,
         unit: "rows/s",
         amount: n as f64,
         peer: Some((peer, "torch")),
@@ -172,7 +185,7 @@ fn training(
 }
 
 fn many(quick: bool) -> Case {
-    let n_nets = if quick { 2 } else { 64 };
+    let n_nets: u32 = if quick { 2 } else { 64 };
     let mut rng = Seed::new(4).stream("many");
     let data: Vec<Labeled> = (0..n_nets)
         .map(|_| {
@@ -193,9 +206,8 @@ fn many(quick: bool) -> Case {
         })
     };
     Case {
-        name: "train 64 nets of 20-64-32-1, batch 64",
         unit: "net-steps/s",
-        amount: (n_nets * 256) as f64,
+        amount: 256.0 * f64::from(n_nets),
         peer: Some(("many", "jax")),
         target: 2.5,
         work: Box::new(work),
@@ -225,7 +237,6 @@ fn queries(folder: &Path, quick: bool) -> Case {
     };
     let work = move || [1024, 8192, 65_536].into_iter().flat_map(&of_size).collect();
     Case {
-        name: "2^20 queries of 100-256-128-1",
         unit: "million/s",
         amount: (block * blocks) as f64 / 1e6,
         peer: Some(("oracle", "onnxruntime")),
@@ -246,12 +257,5 @@ fn one_row() -> Case {
             }
         })
     };
-    Case {
-        name: "one-row queries of 100-256-128-1",
-        unit: "million/s; 0.2 is 5 us",
-        amount: 1000.0 / 1e6,
-        peer: None,
-        target: 0.2,
-        work: Box::new(work),
-    }
+    Case { unit: "million/s", amount: 1000.0 / 1e6, peer: None, target: 0.2, work: Box::new(work) }
 }
