@@ -13,6 +13,10 @@ use absolve::net::{Activation, Lesson, Net, Precision, Recipe, Trainer, fit};
 use absolve::rng::{RngExt, Seed, sign};
 use rayon::prelude::*;
 
+/// The program's own allocator.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Turns that Absolve and a peer take; of each the best counts, because neighbours only ever slow a run down.
 const TURNS: usize = 3;
 

@@ -1,4 +1,5 @@
 //! What a layer does to its sums.
+use pulp::Arch;
 use serde::{Deserialize, Serialize};
 
 use super::kernel::Real;
@@ -62,9 +63,14 @@ impl Activation {
     /// themselves, which are read only where [`Self::needs_sums`] says so.
     pub(super) fn pull_back<T: Real>(self, gradients: &mut [T], values: &[T], sums: &[T]) {
         match self {
-            Self::Relu => gradients.iter_mut().zip(values).for_each(|(g, h)| {
-                *g = if *h > T::zero() { *g } else { T::zero() };
-            }),
+            Self::Relu => Arch::new().dispatch(
+                #[inline(always)]
+                || {
+                    for (g, h) in gradients.iter_mut().zip(values) {
+                        *g = if *h > T::zero() { *g } else { T::zero() };
+                    }
+                },
+            ),
             Self::Tanh => gradients.iter_mut().zip(values).for_each(|(g, h)| {
                 *g *= T::one() - *h * *h;
             }),
