@@ -11,4 +11,5 @@ pub mod summary;
 pub use model::Model;
 pub use plan::{Plan, TaskPlan};
 pub use run::{Progress, RECORDS, SPEC, SUMMARY, TIMINGS, load, load_of_plan, run, summarise};
+pub(crate) use spec::parse;
 pub use spec::{MethodSpec, Spec, Task};

@@ -151,7 +151,8 @@ fn text_of(path: &Path) -> Result<String> {
         .map_err(|_| Error::file(path, "not text in UTF-8"))
 }
 
-fn parse<T: serde::de::DeserializeOwned>(text: &str, place: &str) -> Result<T> {
+/// Reads TOML; `place`, with the line, says in errors where it is wrong.
+pub(crate) fn parse<T: serde::de::DeserializeOwned>(text: &str, place: &str) -> Result<T> {
     toml::from_str(text).map_err(|error| {
         let line = error.span().map(|span| 1 + text[..span.start].matches('\n').count());
         let place = match line {

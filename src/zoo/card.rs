@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::registry::Params;
 use crate::stats::Proportion;
 use crate::storage;
-use crate::study::Task;
+use crate::study::{Task, parse};
 
 /// The card of one model: all that it takes to make it again, and what was measured on it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -132,7 +132,7 @@ impl Card {
         const MAX_CARD: u64 = 1 << 20;
         let text = String::from_utf8(storage::read(path, MAX_CARD)?)
             .map_err(|_| Error::file(path, "not text in UTF-8"))?;
-        let card: Self = toml::from_str(&text).map_err(|error| Error::file(path, error))?;
+        let card: Self = parse(&text, &path.display().to_string())?;
         card.task.check()?;
         Ok(card)
     }

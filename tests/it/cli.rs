@@ -368,29 +368,15 @@ fn a_reader_that_goes_away_is_not_an_error() {
     assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
+const POPULATIONS: &str = "digits affine fourier polynomial decision-tree trigonometric residues fashion-mnist mnist idx csv npy";
+
 #[test]
 fn lists_show_every_row_of_the_tables() {
     let dir = TempDir::new().unwrap();
     for (kind, names) in [
         ("attacks", absolve::registry::ATTACKS.iter().map(|entry| entry.name).collect::<Vec<_>>()),
         ("mitigators", absolve::registry::MITIGATORS.iter().map(|entry| entry.name).collect()),
-        (
-            "populations",
-            vec![
-                "digits",
-                "affine",
-                "fourier",
-                "polynomial",
-                "decision-tree",
-                "trigonometric",
-                "residues",
-                "fashion-mnist",
-                "mnist",
-                "idx",
-                "csv",
-                "npy",
-            ],
-        ),
+        ("populations", POPULATIONS.split(' ').collect()),
     ] {
         let rows = json(dir.path(), &["list", kind, "--json"]);
         let listed: Vec<&str> =

@@ -138,3 +138,27 @@ fn the_report_is_rebuilt_from_the_records_alone() {
     absolve(dir.path()).args(["report", "out"]).assert().success();
     assert_eq!(fs::read(&page).unwrap(), before);
 }
+
+#[test]
+fn every_cell_of_a_clean_twin_holds_its_learning_curve_and_no_other_cell_does() {
+    let dir = TempDir::new().unwrap();
+    spec_in(&dir);
+    study(&dir, "out", "2");
+    let text = fs::read_to_string(dir.path().join("out/records.jsonl")).unwrap();
+    let mut n_curves = 0;
+    for line in text.lines() {
+        let record: serde_json::Value = serde_json::from_str(line).unwrap();
+        let curve = record["outcome"]["model"]["curve"].as_array();
+        if record["cell"]["attack"] == "none" {
+            // Every task of this study trains for four epochs.
+            let losses: Vec<f64> =
+                curve.unwrap().iter().map(|epoch| epoch["loss"].as_f64().unwrap()).collect();
+            assert_eq!(losses.len(), 4);
+            assert!(losses[3] < losses[0], "{losses:?}");
+            n_curves += 1;
+        } else {
+            assert!(curve.is_none(), "{line}");
+        }
+    }
+    assert!(n_curves > 0);
+}
