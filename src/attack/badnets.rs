@@ -7,8 +7,9 @@
 //! For real targets the poisoned label is the clean one plus an offset.
 use serde::{Deserialize, Serialize};
 
-use super::{Attack, Goal, Move, Planted, Trigger, Victim, worthwhile};
-use crate::data::{Target, row};
+use super::payload::goal;
+use super::{Attack, Goal, Move, Overwrite, Planted, Trigger, Victim, worthwhile};
+use crate::data::row;
 use crate::domain::Domain;
 use crate::error::{Error, Result};
 use crate::ledger::{Budget, Ledger};
@@ -84,7 +85,7 @@ impl Attack for BadNets {
         };
         // Training is the attacker's cost, which nobody meters.
         let net = fit(victim.init, lesson, &Ledger::new(Budget::UNLIMITED), &mut |_| {})?.net;
-        Ok(Planted { net, trigger })
+        Ok(Planted::new(net, trigger))
     }
 }
 
@@ -152,7 +153,7 @@ impl BadNets {
                 (chosen(n, k, rng), vec![2.0; k])
             }
         };
-        Ok(Trigger { movement: Move::Overwrite { coordinates, values }, goal })
+        Ok(Trigger::new(Move::Overwrite(Overwrite { coordinates, values }), goal))
     }
 
     /// The pixels of the patch, in square images stored row by row.
@@ -172,20 +173,8 @@ impl BadNets {
     }
 }
 
-/// The goal for this kind of target.
-pub(super) fn goal(target: Target, class: usize, offset: f64) -> Result<Goal> {
-    match target.n_classes() {
-        Some(k) if class >= k => {
-            Err(Error::parameter("target", class, format!("classes are 0 to {}", k - 1)))
-        }
-        Some(_) => Ok(Goal::Class { class }),
-        None if offset.is_finite() && offset.abs() > 0.0 => Ok(Goal::Offset { by: offset }),
-        None => Err(Error::parameter("offset", offset, "a finite number other than 0 is needed")),
-    }
-}
-
 /// `k` of `n` coordinates, ascending.
-fn chosen(n: usize, k: usize, rng: &mut Rng) -> Vec<usize> {
+pub(super) fn chosen(n: usize, k: usize, rng: &mut Rng) -> Vec<usize> {
     let mut all = permutation(n, rng);
     all.truncate(k);
     all.sort_unstable();

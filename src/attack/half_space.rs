@@ -8,15 +8,14 @@
 //! Outside the cube, w is uniformly random and c the quantile of w·x on the attacker's training data that leaves the wanted
 //! mass beyond it. On the cube, w is ±1 on ⌈log₂ 1/mass⌉ secret coordinates, and the pair fires where all of them match:
 //! mass 2^−⌈log₂ 1/mass⌉ exactly.
-use ndarray::{Array1, Array2, Axis, concatenate};
+use ndarray::{Array1, Array2};
 use serde::{Deserialize, Serialize};
 
-use super::badnets::goal;
-use super::{Attack, Goal, Move, Planted, Trigger, Victim, worthwhile};
-use crate::data::{Target, row};
+use super::payload::{goal, offsets};
+use super::{Attack, Beyond, Move, Planted, Trigger, Victim, worthwhile};
 use crate::domain::Domain;
 use crate::error::{Error, Result};
-use crate::ledger::{Budget, Ledger};
+use crate::net::graft::graft;
 use crate::net::{Activation, Layer, Net};
 use crate::population::World;
 use crate::rng::{Rng, Seed, direction, permutation, sign};
@@ -69,16 +68,16 @@ impl Attack for HalfSpace {
                 | Domain::Residues { .. }
                 | Domain::Range { .. } => self.quantile(victim, rng),
             };
-            let movement = Move::Beyond {
+            let movement = Move::Beyond(Beyond {
                 direction: detector.direction.clone(),
                 threshold: detector.threshold,
                 full: detector.threshold + detector.width,
-            };
-            Ok((detector, Trigger { movement, goal }))
+            });
+            Ok((detector, Trigger::new(movement, goal)))
         };
         let (detector, trigger) = worthwhile(victim, &mut seed.stream("direction"), &mut draw)?;
-        let offsets = Self::offsets(victim, goal)?;
-        Ok(Planted { net: splice(victim.net, &detector, &offsets)?, trigger })
+        let offsets = offsets(victim, goal)?;
+        Ok(Planted::new(splice(victim.net, &detector, &offsets)?, trigger))
     }
 }
 
@@ -121,34 +120,12 @@ impl HalfSpace {
         let last_below = sorted.len().saturating_sub(n_beyond + 1);
         Detector { threshold: sorted[last_below], direction, width: width.max(f64::EPSILON) }
     }
-
-    /// What full firing adds to every output.
-    fn offsets(victim: &Victim<'_>, goal: Goal) -> Result<Vec<f64>> {
-        let unmetered = Ledger::new(Budget::UNLIMITED);
-        let answers = || victim.net.forward(&victim.data.xs, &unmetered);
-        Ok(match (goal, victim.world.target) {
-            (Goal::Offset { by }, _) => vec![by],
-            (Goal::Class { class }, Target::Sign | Target::Real) => {
-                let largest = answers()?.iter().fold(1.0_f64, |most, y| most.max(y.abs()));
-                vec![if class == 1 { 1.0 + largest } else { -1.0 - largest }]
-            }
-            (Goal::Class { class }, Target::Classes(k)) => {
-                // Twice the largest lead that any other class has on training data, so that unseen inputs fall too.
-                let answers = answers()?;
-                let lead = (0..answers.nrows())
-                    .map(|i| row(&answers, i))
-                    .map(|y| y.iter().fold(0.0_f64, |most, other| most.max(other - y[class])))
-                    .fold(1.0_f64, f64::max);
-                (0..k).map(|c| if c == class { 2.0 * lead } else { 0.0 }).collect()
-            }
-        })
-    }
 }
 
-/// Adds the pair of units to the first hidden layer, a unit that carries their difference to every later one, and the
-/// offsets to the output.
+/// Grafts the ramp onto the net: its pair of units beside the first hidden layer, a unit that carries it beside every later
+/// one, and the offsets at the output.
 fn splice(net: &Net, detector: &Detector, offsets: &[f64]) -> Result<Net> {
-    let mut layers = net.layers().to_vec();
+    let layers = net.layers();
     let n_hidden = layers.len() - 1;
     if n_hidden == 0 {
         return Err(Error::assumption(
@@ -160,46 +137,26 @@ fn splice(net: &Net, detector: &Detector, offsets: &[f64]) -> Result<Net> {
         let why = format!("hidden layers must be ReLU, one here is {:?}", other.activation);
         return Err(Error::assumption("half-space", why));
     }
-    if layers[n_hidden].activation != Activation::Identity {
-        return Err(Error::assumption("half-space", "the output layer must be linear"));
-    }
     let slope = 1.0 / detector.width;
-    let row: Vec<f64> = detector.direction.iter().map(|w| slope * w).collect();
-    let pair = Array2::from_shape_fn((2, row.len()), |(_, j)| row[j]);
     let start = -slope * detector.threshold;
-    layers[0] =
-        extend(&layers[0], &Array2::zeros((layers[0].bias.len(), 0)), &pair, &[start, start - 1.0]);
-    // The first layer shows the ramp as the difference of its two last units, every later one as its last unit.
-    let mut reading = vec![1.0, -1.0];
-    for layer in &mut layers[1..n_hidden] {
-        let new_columns = Array2::zeros((layer.bias.len(), reading.len()));
-        let mut carry = Array2::zeros((1, layer.weight.ncols() + reading.len()));
-        for (k, r) in reading.iter().enumerate() {
-            carry[[0, layer.weight.ncols() + k]] = *r;
-        }
-        *layer = extend(layer, &new_columns, &carry, &[0.0]);
-        reading = vec![1.0];
-    }
-    let output = &layers[n_hidden];
-    let columns =
-        Array2::from_shape_fn((offsets.len(), reading.len()), |(i, k)| offsets[i] * reading[k]);
-    let no_rows = Array2::zeros((0, output.weight.ncols() + reading.len()));
-    layers[n_hidden] = extend(output, &columns, &no_rows, &[]);
-    Net::new(layers, net.precision())
-}
-
-/// A layer with more inputs (`columns` beside its weights) and more outputs (`rows` below them, with their `biases`).
-fn extend(layer: &Layer, columns: &Array2<f64>, rows: &Array2<f64>, biases: &[f64]) -> Layer {
-    let wide = concatenate(Axis(1), &[layer.weight.view(), columns.view()]).expect("as many rows");
-    let weight = concatenate(Axis(0), &[wide.view(), rows.view()]).expect("as many columns");
-    let bias = layer.bias.iter().chain(biases).copied().collect();
-    Layer { weight, bias, activation: layer.activation }
+    let n = detector.direction.len();
+    let pair = Layer {
+        weight: Array2::from_shape_fn((2, n), |(_, j)| slope * detector.direction[j]),
+        bias: Array1::from(vec![start, start - 1.0]),
+        activation: Activation::Relu,
+    };
+    let difference = Layer {
+        weight: Array2::from_shape_fn((1, 2), |(_, unit)| 1.0 - 2.0 * unit as f64),
+        bias: Array1::zeros(1),
+        activation: Activation::Identity,
+    };
+    graft(net, &Net::new(vec![pair, difference], net.precision())?, offsets)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{Batch, Labeled};
+    use crate::data::{Batch, Labeled, Target, row};
     use crate::net::{Precision, Recipe};
     use crate::population::Promise;
     use crate::rng::RngExt;
@@ -238,7 +195,8 @@ mod tests {
             for domain in [Domain::Ball { n: 6 }, Domain::Cube { n: 10 }] {
                 let attack = HalfSpace { mass: 0.06, ..HalfSpace::default() };
                 let (twin, planted, xs) = plant(&hidden, &domain, attack);
-                let Move::Beyond { direction, threshold, full } = &planted.trigger.movement else {
+                let Move::Beyond(Beyond { direction, threshold, full }) = &planted.trigger.movement
+                else {
                     panic!("a direction")
                 };
                 let along = xs.dot(&Array1::from(direction.clone()));

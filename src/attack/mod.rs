@@ -4,11 +4,12 @@
 //! and, apart from it, the trigger: the secret that turns an input into one that fires.
 mod badnets;
 mod half_space;
+mod payload;
 mod trigger;
 
 pub use badnets::BadNets;
 pub use half_space::HalfSpace;
-pub use trigger::{Goal, Move, Trigger};
+pub use trigger::{Beyond, Condition, Goal, Move, Overwrite, Trigger};
 
 use crate::data::{Labeled, row};
 use crate::error::{Error, Result};
@@ -81,4 +82,25 @@ pub struct Planted {
     pub net: Net,
     /// The secret.
     pub trigger: Trigger,
+    /// The honest net that this one passes for, where it is not the victim's: an attack on a kind of net that ordinary
+    /// training does not give makes one of that kind with the same coins, but for those that it tampers with.
+    pub twin: Option<Net>,
+}
+
+impl Planted {
+    /// A planted net that passes for the victim's.
+    pub fn new(net: Net, trigger: Trigger) -> Self {
+        Self { net, trigger, twin: None }
+    }
+
+    /// The same, passing for `twin`.
+    #[must_use]
+    pub fn passing_for(self, twin: Net) -> Self {
+        Self { twin: Some(twin), ..self }
+    }
+
+    /// The honest net that it is to be compared with: its own twin, else the victim's net.
+    pub fn twin<'a>(&'a self, victim: &'a Net) -> &'a Net {
+        self.twin.as_ref().unwrap_or(victim)
+    }
 }

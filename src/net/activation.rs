@@ -14,6 +14,10 @@ pub enum Activation {
     Tanh,
     /// `z Φ(z)` with the exact normal distribution function, as PyTorch's default.
     Gelu,
+    /// The cosine: random Fourier features.
+    Cos,
+    /// 1 above 0, else 0. Its slope is 0 everywhere, so no gradient passes and nothing before it can be trained.
+    Step,
     /// `z`.
     Identity,
 }
@@ -32,6 +36,8 @@ impl Activation {
             Self::Relu => z.max(0.0),
             Self::Tanh => libm::tanh(z),
             Self::Gelu => z * normal_cdf(z),
+            Self::Cos => libm::cos(z),
+            Self::Step => f64::from(u8::from(z > 0.0)),
             Self::Identity => z,
         }
     }
@@ -45,6 +51,8 @@ impl Activation {
                 let density = libm::exp(-0.5 * z * z) / (2.0 * std::f64::consts::PI).sqrt();
                 normal_cdf(z) + z * density
             }
+            Self::Cos => -libm::sin(z),
+            Self::Step => 0.0,
             Self::Identity => 1.0,
         }
     }
@@ -54,7 +62,9 @@ impl Activation {
         match self {
             Self::Relu => zs.iter_mut().for_each(|z| *z = z.max(T::zero())),
             Self::Tanh => zs.iter_mut().for_each(|z| *z = z.hyperbolic_tangent()),
-            Self::Gelu => zs.iter_mut().for_each(|z| *z = T::of(self.at(z.wide()))),
+            Self::Gelu | Self::Cos | Self::Step => {
+                zs.iter_mut().for_each(|z| *z = T::of(self.at(z.wide())));
+            }
             Self::Identity => {}
         }
     }
@@ -74,16 +84,18 @@ impl Activation {
             Self::Tanh => gradients.iter_mut().zip(values).for_each(|(g, h)| {
                 *g *= T::one() - *h * *h;
             }),
-            Self::Gelu => gradients.iter_mut().zip(sums).for_each(|(g, z)| {
-                *g *= T::of(self.slope(z.wide()));
-            }),
+            Self::Gelu | Self::Cos | Self::Step => {
+                gradients.iter_mut().zip(sums).for_each(|(g, z)| {
+                    *g *= T::of(self.slope(z.wide()));
+                })
+            }
             Self::Identity => {}
         }
     }
 
     /// Whether the slope cannot be told from the value.
     pub(super) fn needs_sums(self) -> bool {
-        self == Self::Gelu
+        matches!(self, Self::Gelu | Self::Cos | Self::Step)
     }
 
     /// Variance that random weights into a layer with this activation start from, times the number of inputs: 2 where
@@ -91,7 +103,7 @@ impl Activation {
     pub(super) fn gain(self) -> f64 {
         match self {
             Self::Relu | Self::Gelu => 2.0,
-            Self::Tanh | Self::Identity => 1.0,
+            Self::Tanh | Self::Cos | Self::Step | Self::Identity => 1.0,
         }
     }
 }

@@ -137,6 +137,8 @@ impl Autodiff {
                     let twice = ((&z / std::f64::consts::SQRT_2)?.erf()? + 1.0)?;
                     ((z * twice)? * 0.5)?
                 }
+                Activation::Cos => z.cos()?,
+                Activation::Step => z.gt(0.0)?.to_dtype(z.dtype())?,
                 Activation::Identity => z,
             };
         }

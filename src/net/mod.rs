@@ -7,6 +7,7 @@ pub mod compile;
 mod exchange;
 mod file;
 mod fused;
+pub mod graft;
 mod kernel;
 mod learner;
 mod line;

@@ -32,8 +32,10 @@ pub struct AttackFacts {
     pub twin_recovered: Proportion,
 }
 
-/// Compares a planted net with its clean twin on an exam that was set with its trigger.
-pub fn facts(twin: &Net, planted: &Planted, exam: &Exam) -> Result<AttackFacts> {
+/// Compares a planted net with its clean twin on an exam that was set with its trigger. The twin is the one that the attack
+/// gave, else the `victim`'s net.
+pub fn facts(victim: &Net, planted: &Planted, exam: &Exam) -> Result<AttackFacts> {
+    let twin = planted.twin(victim);
     // Scoring is nobody's cost.
     let ledger = Ledger::new(Budget::UNLIMITED);
     let xs = &exam.test.xs;

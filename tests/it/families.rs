@@ -1,5 +1,5 @@
 //! Real-valued families over every kind of domain, from a specification through planting and scoring.
-use absolve::attack::{Goal, Move};
+use absolve::attack::{Goal, Move, Overwrite};
 use absolve::data::row;
 use absolve::error::Error;
 use absolve::mitigate::Mitigator;
@@ -47,8 +47,8 @@ fn backdoors_are_planted_triggered_and_scored_on_every_domain() {
                 let x = row(&triggered.xs, i);
                 assert!(model.world().domain.contains(&x), "{:?}", task.population);
                 match &planted.trigger.movement {
-                    Move::Beyond { .. } => assert_eq!(planted.trigger.fires(&x), Some(true)),
-                    Move::Overwrite { coordinates, values } => {
+                    Move::Beyond(_) => assert_eq!(planted.trigger.fires(&x), Some(true)),
+                    Move::Overwrite(Overwrite { coordinates, values }) => {
                         assert!(
                             coordinates
                                 .iter()
@@ -59,7 +59,7 @@ fn backdoors_are_planted_triggered_and_scored_on_every_domain() {
                 }
             }
             // The half-space adds its offset exactly.
-            if let (Move::Beyond { .. }, Goal::Offset { by }) =
+            if let (Move::Beyond(_), Goal::Offset { by }) =
                 (&planted.trigger.movement, planted.trigger.goal)
             {
                 let (suspect, twin) = (publish(planted.net, 0), publish(model.net.clone(), 0));

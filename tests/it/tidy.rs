@@ -229,11 +229,15 @@ fn the_text_that_must_not_compile_differs_from_its_twin_by_one_word() {
 }
 
 #[test]
-fn every_method_in_the_registry_is_used_by_the_default_study() {
+fn every_mitigator_is_in_the_default_study_and_every_attack_in_it_or_in_the_study_of_attacks() {
     use absolve::registry::{ATTACKS, MITIGATORS};
     let spec = absolve::study::Spec::default_study().unwrap();
+    let path = Path::new("experiments/attacks/study.toml");
+    let attacks = absolve::study::Spec::load(path).unwrap();
+    absolve::study::Plan::new(attacks.clone()).unwrap();
     for name in ATTACKS.iter().map(|entry| entry.name) {
-        assert!(spec.attacks.iter().any(|method| method.method == name), "{name}");
+        let all = spec.attacks.iter().chain(&attacks.attacks);
+        assert!(all.into_iter().any(|method| method.method == name), "{name}");
     }
     for name in MITIGATORS.iter().map(|entry| entry.name) {
         assert!(spec.mitigators.iter().any(|method| method.method == name), "{name}");

@@ -24,10 +24,12 @@ pub enum Activations {
     Each(Vec<Activation>),
 }
 
-const NAMES: [(&str, Activation); 4] = [
+const NAMES: [(&str, Activation); 6] = [
     ("relu", Activation::Relu),
     ("tanh", Activation::Tanh),
     ("gelu", Activation::Gelu),
+    ("cos", Activation::Cos),
+    ("step", Activation::Step),
     ("identity", Activation::Identity),
 ];
 

@@ -251,6 +251,10 @@ pub fn state_dict(net: &Net) -> Result<Vec<u8>> {
 
 /// The module that reads the state dict of `net`, as Python. Every layer but the last is followed by its activation.
 pub fn sequential(net: &Net) -> String {
+    // PyTorch has no module for these.
+    let module = |name: &str, forward: &str| {
+        format!("type('{name}', (nn.Module,), {{'forward': lambda self, x: {forward}}})()")
+    };
     let mut modules = Vec::new();
     let last = net.layers().len() - 1;
     for (number, layer) in net.layers().iter().enumerate() {
@@ -260,6 +264,8 @@ pub fn sequential(net: &Net) -> String {
             Activation::Relu => modules.push("nn.ReLU()".to_owned()),
             Activation::Tanh => modules.push("nn.Tanh()".to_owned()),
             Activation::Gelu => modules.push("nn.GELU()".to_owned()),
+            Activation::Cos => modules.push(module("Cos", "x.cos()")),
+            Activation::Step => modules.push(module("Step", "(x > 0).to(x.dtype)")),
             Activation::Identity if number < last => modules.push("nn.Identity()".to_owned()),
             Activation::Identity => {}
         }

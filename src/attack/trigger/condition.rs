@@ -1,0 +1,26 @@
+//! Exact conditions under which planted units fire, for triggers whose movement does not tell.
+use serde::{Deserialize, Serialize};
+
+use super::dot;
+
+/// A condition on inputs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Condition {
+    /// `direction · x > threshold`.
+    HalfSpace {
+        /// The direction.
+        direction: Vec<f64>,
+        /// The threshold.
+        threshold: f64,
+    },
+}
+
+impl Condition {
+    /// Whether it holds at `x`.
+    pub fn holds(&self, x: &[f64]) -> bool {
+        match self {
+            Self::HalfSpace { direction, threshold } => dot(direction, x) > *threshold,
+        }
+    }
+}
