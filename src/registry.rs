@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::access::{Access, Gradients, Lab, Oracle, Suspect, WhiteBox};
-use crate::attack::{Attack, BadNets, HalfSpace};
+use crate::attack::{Attack, BadNets, HalfSpace, Ripple};
 use crate::data::Target;
 use crate::domain::Domain;
 use crate::error::{Error, Result};
@@ -134,6 +134,14 @@ pub const ATTACKS: &[AttackEntry] = &[
         scope: "every population; nets with hidden ReLU layers",
         applies: |_| true,
         build: |params| attack::<HalfSpace>("half-space", params),
+    },
+    AttackEntry {
+        name: "ripple",
+        summary: "a planted half-space under a fast zigzag of small amplitude that makes gradients worthless",
+        source: "this project",
+        scope: "every population; nets with hidden ReLU layers",
+        applies: |_| true,
+        build: |params| attack::<Ripple>("ripple", params),
     },
 ];
 

@@ -3,12 +3,16 @@
 //! An attacker controls everything about the model: the training data, the recipe, the weights. It returns the planted net
 //! and, apart from it, the trigger: the secret that turns an input into one that fires.
 mod badnets;
+#[cfg(test)]
+mod fixture;
 mod half_space;
 mod payload;
+pub mod ripple;
 mod trigger;
 
 pub use badnets::BadNets;
 pub use half_space::HalfSpace;
+pub use ripple::Ripple;
 pub use trigger::{Beyond, Condition, Goal, Move, Overwrite, Trigger};
 
 use crate::data::{Labeled, row};
