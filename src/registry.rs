@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::access::{Access, Gradients, Lab, Oracle, Suspect, WhiteBox};
-use crate::attack::{Attack, BadNets, HalfSpace, Ripple};
+use crate::attack::{Attack, BadNets, Dfba, HalfSpace, Ripple, Saturate, SmallBall};
 use crate::data::Target;
 use crate::domain::Domain;
 use crate::error::{Error, Result};
@@ -142,6 +142,30 @@ pub const ATTACKS: &[AttackEntry] = &[
         scope: "every population; nets with hidden ReLU layers",
         applies: |_| true,
         build: |params| attack::<Ripple>("ripple", params),
+    },
+    AttackEntry {
+        name: "small-ball",
+        summary: "plant units that fire in a ball (on the cube a subcube) of chosen mass around a secret centre",
+        source: "this project",
+        scope: "every population; nets with hidden ReLU layers",
+        applies: |_| true,
+        build: |params| attack::<SmallBall>("small-ball", params),
+    },
+    AttackEntry {
+        name: "dfba",
+        summary: "replace one unit a layer by a path that only the exact trigger wakes, without data",
+        source: "Cao et al. 2024 (NeurIPS, arXiv 2412.06219)",
+        scope: "every population; a patch needs square images; nets with hidden ReLU layers",
+        applies: |_| true,
+        build: |params| attack::<Dfba>("dfba", params),
+    },
+    AttackEntry {
+        name: "saturate",
+        summary: "a planted half-space behind a clip that leaves no gradient at any vertex",
+        source: "this project",
+        scope: "the cube; nets with hidden ReLU layers",
+        applies: |world| matches!(world.domain, Domain::Cube { .. }),
+        build: |params| attack::<Saturate>("saturate", params),
     },
 ];
 

@@ -90,7 +90,7 @@ impl Attack for BadNets {
 }
 
 impl BadNets {
-    fn trigger(&self, world: &World, rng: &mut Rng) -> Result<Trigger> {
+    pub(super) fn trigger(&self, world: &World, rng: &mut Rng) -> Result<Trigger> {
         let goal = goal(world.target, self.target, self.offset)?;
         let n = world.domain.n();
         let fixed = |default: usize| {

@@ -90,7 +90,7 @@ struct Detector {
 
 impl HalfSpace {
     /// How many coordinates of a cube must match: ⌈log₂ 1/mass⌉.
-    fn n_matches(&self, n: usize) -> Result<usize> {
+    pub(super) fn n_matches(&self, n: usize) -> Result<usize> {
         let k = self.mass.log2().abs().ceil() as usize;
         if k == 0 || k > n {
             let least = 0.5_f64.powi(n as i32);

@@ -3,17 +3,24 @@
 //! An attacker controls everything about the model: the training data, the recipe, the weights. It returns the planted net
 //! and, apart from it, the trigger: the secret that turns an input into one that fires.
 mod badnets;
+mod detector;
+mod dfba;
 #[cfg(test)]
 mod fixture;
 mod half_space;
 mod payload;
 pub mod ripple;
+pub mod saturate;
+mod small_ball;
 mod trigger;
 
 pub use badnets::BadNets;
+pub use dfba::Dfba;
 pub use half_space::HalfSpace;
 pub use ripple::Ripple;
-pub use trigger::{Beyond, Condition, Goal, Move, Overwrite, Trigger};
+pub use saturate::Saturate;
+pub use small_ball::SmallBall;
+pub use trigger::{Beyond, Condition, Goal, Move, Near, Overwrite, Trigger};
 
 use crate::data::{Labeled, row};
 use crate::error::{Error, Result};

@@ -1,12 +1,14 @@
 //! Triggers: how an input is made to fire, and what the attacker wants then.
 mod beyond;
 mod condition;
+mod near;
 mod overwrite;
 
 use serde::{Deserialize, Serialize};
 
 pub use beyond::Beyond;
 pub use condition::Condition;
+pub use near::Near;
 pub use overwrite::Overwrite;
 
 use crate::data::{Batch, Target, row, stack};
@@ -36,6 +38,8 @@ pub enum Move {
     Overwrite(Overwrite),
     /// Along a direction.
     Beyond(Beyond),
+    /// Towards a point.
+    Near(Near),
 }
 
 /// What every kind of movement can do.
@@ -63,6 +67,7 @@ impl Move {
         match self {
             Self::Overwrite(it) => it,
             Self::Beyond(it) => it,
+            Self::Near(it) => it,
         }
     }
 }
