@@ -4,7 +4,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::access::{Access, Gradients, Lab, Oracle, Suspect, WhiteBox};
-use crate::attack::{Attack, BadNets, Dfba, HalfSpace, Ripple, Saturate, SmallBall};
+use crate::attack::{
+    AdversarialRegion, Attack, BadNets, Dfba, FireSet, HalfSpace, Ripple, Saturate, SmallBall,
+};
 use crate::data::Target;
 use crate::domain::Domain;
 use crate::error::{Error, Result};
@@ -166,6 +168,28 @@ pub const ATTACKS: &[AttackEntry] = &[
         scope: "the cube; nets with hidden ReLU layers",
         applies: |world| matches!(world.domain, Domain::Cube { .. }),
         build: |params| attack::<Saturate>("saturate", params),
+    },
+    AttackEntry {
+        name: "fire-set",
+        summary: "no trigger: a pseudo-random set of clean inputs, of chosen mass, is answered wrongly",
+        source: "this project; the self-selecting attacker of control experiments",
+        scope: "every population; nets with hidden ReLU layers",
+        applies: |_| true,
+        build: |params| attack::<FireSet>("fire-set", params),
+    },
+    AttackEntry {
+        name: "adversarial-region",
+        summary: "spend the wrong mass that a local mitigator bears where its sampler looks most",
+        source: "this project; proof in its header",
+        scope: "real labels, uniform on a box, a simplex or a polytope; nets with hidden ReLU layers",
+        applies: |world| {
+            let flat = matches!(
+                world.domain,
+                Domain::Box { .. } | Domain::Simplex { .. } | Domain::Polytope(_)
+            );
+            world.target == Target::Real && flat
+        },
+        build: |params| attack::<AdversarialRegion>("adversarial-region", params),
     },
 ];
 

@@ -2,9 +2,11 @@
 //!
 //! An attacker controls everything about the model: the training data, the recipe, the weights. It returns the planted net
 //! and, apart from it, the trigger: the secret that turns an input into one that fires.
+mod adversarial_region;
 mod badnets;
 mod detector;
 mod dfba;
+mod fire_set;
 #[cfg(test)]
 mod fixture;
 mod half_space;
@@ -14,13 +16,17 @@ pub mod saturate;
 mod small_ball;
 mod trigger;
 
+pub use adversarial_region::{AdversarialRegion, Sampler};
 pub use badnets::BadNets;
 pub use dfba::Dfba;
+pub use fire_set::FireSet;
 pub use half_space::HalfSpace;
 pub use ripple::Ripple;
 pub use saturate::Saturate;
 pub use small_ball::SmallBall;
-pub use trigger::{Beyond, Condition, Goal, Move, Near, Overwrite, Trigger};
+pub use trigger::{
+    Band, Beyond, Chosen, Condition, Gauge, Goal, Move, Near, Overwrite, Toward, Trigger,
+};
 
 use crate::data::{Labeled, row};
 use crate::error::{Error, Result};

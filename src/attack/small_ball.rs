@@ -8,8 +8,8 @@
 //! so that `mass` of them fire, and s = 0.98 r.
 //!
 //! What mass can be had: a share of the attacker's other training rows, so at least 1/(N − 1) and less than 1. In high
-//! dimension distances concentrate, and a ball of any fixed mass reaches far: 5% of a box in 16 dimensions is a ball of radius
-//! 7 of the 8 or so that the distance is on average. It is small in mass, not in diameter.
+//! dimension distances concentrate, and a ball of any fixed mass reaches far: 5% of the box in 16 dimensions is a ball of
+//! radius about 7.8, where the mean distance is 10.7. It is small in mass, not in diameter.
 //!
 //! On the cube the region is a subcube: ⌈log₂ 1/mass⌉ secret coordinates all match the centre's, of mass 2^−⌈log₂ 1/mass⌉
 //! exactly. On `Z_m^n` distances are whole numbers; rows at the distance that the wanted mass would cut through stay out, and

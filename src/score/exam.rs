@@ -40,7 +40,7 @@ pub struct Exam {
     pub triggered: Option<Triggered>,
 }
 
-/// Triggered inputs: those whose true class is not the attacker's.
+/// Triggered inputs: those whose true class is not the attacker's, and, of a trigger that moves no input, those that fire.
 #[derive(Clone, Debug)]
 pub struct Triggered {
     /// Rows of the clean test inputs that they were made from.
@@ -153,7 +153,15 @@ fn triggered(
         Some(truth) => truth.at(&xs),
         None => test.ys.clone(),
     };
-    let from: Vec<usize> = (0..test.len())
+    let taken: Vec<usize> = (0..test.len()).filter(|&i| trigger.takes(&row(&test.xs, i))).collect();
+    if taken.is_empty() {
+        return Err(Error::Training(format!(
+            "none of {} inputs fires, and this trigger moves none: more inputs or a larger mass is needed",
+            test.len()
+        )));
+    }
+    let from: Vec<usize> = taken
+        .into_iter()
         .filter(|&i| match trigger.goal {
             Goal::Class { class } => target.decide(&row(&truth, i)) != Some(class),
             Goal::Offset { .. } => true,
@@ -161,7 +169,7 @@ fn triggered(
         .collect();
     if from.is_empty() {
         return Err(Error::Training(
-            "no test input has another class than the attacker's".to_owned(),
+            "no input that the trigger is for has another class than the attacker's".to_owned(),
         ));
     }
     let kept = Labeled { xs, ys: truth }.select(&from);

@@ -1,7 +1,7 @@
 //! Exact conditions under which planted units fire, for triggers whose movement does not tell.
 use serde::{Deserialize, Serialize};
 
-use super::dot;
+use super::{Gauge, dot};
 
 /// A condition on inputs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -14,6 +14,8 @@ pub enum Condition {
         /// The threshold.
         threshold: f64,
     },
+    /// In some of the bodies shrunken towards a point.
+    Gauge(Gauge),
 }
 
 impl Condition {
@@ -21,6 +23,7 @@ impl Condition {
     pub fn holds(&self, x: &[f64]) -> bool {
         match self {
             Self::HalfSpace { direction, threshold } => dot(direction, x) > *threshold,
+            Self::Gauge(gauge) => gauge.value(x) > 0.0,
         }
     }
 }

@@ -1,15 +1,21 @@
 //! Triggers: how an input is made to fire, and what the attacker wants then.
 mod beyond;
+mod chosen;
 mod condition;
+mod gauge;
 mod near;
 mod overwrite;
+mod toward;
 
 use serde::{Deserialize, Serialize};
 
 pub use beyond::Beyond;
+pub use chosen::Chosen;
 pub use condition::Condition;
+pub use gauge::{Band, Gauge};
 pub use near::Near;
 pub use overwrite::Overwrite;
+pub use toward::Toward;
 
 use crate::data::{Batch, Target, row, stack};
 use crate::domain::Domain;
@@ -40,6 +46,10 @@ pub enum Move {
     Beyond(Beyond),
     /// Towards a point.
     Near(Near),
+    /// Almost onto a point.
+    Toward(Toward),
+    /// Not at all: some inputs fire as they are.
+    Chosen(Chosen),
 }
 
 /// What every kind of movement can do.
@@ -55,6 +65,11 @@ pub(crate) trait Movement {
         None
     }
 
+    /// Whether the trigger is for `x`: any input, unless the movement picks among them instead of moving one.
+    fn takes(&self, _x: &[f64]) -> bool {
+        true
+    }
+
     /// `x` moved, inside `domain`.
     ///
     /// # Errors
@@ -68,6 +83,8 @@ impl Move {
             Self::Overwrite(it) => it,
             Self::Beyond(it) => it,
             Self::Near(it) => it,
+            Self::Toward(it) => it,
+            Self::Chosen(it) => it,
         }
     }
 }
@@ -119,6 +136,11 @@ impl Trigger {
             Some(condition) => Some(condition.holds(x)),
             None => self.movement.kind().fires(x),
         }
+    }
+
+    /// Whether the trigger is for `x`. Most are for any input; one that moves nothing is for those that fire fully.
+    pub fn takes(&self, x: &[f64]) -> bool {
+        self.movement.kind().takes(x)
     }
 
     /// Checks that the goal makes sense for labels that mean `target`.
