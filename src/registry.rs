@@ -5,7 +5,8 @@ use serde::de::DeserializeOwned;
 
 use crate::access::{Access, Gradients, Lab, Oracle, Suspect, WhiteBox};
 use crate::attack::{
-    AdversarialRegion, Attack, BadNets, Dfba, FireSet, HalfSpace, Ripple, Saturate, SmallBall,
+    AdversarialRegion, Attack, BadNets, Dfba, FireSet, HalfSpace, Handcrafted, Ripple, Saturate,
+    SmallBall,
 };
 use crate::data::Target;
 use crate::domain::Domain;
@@ -190,6 +191,14 @@ pub const ATTACKS: &[AttackEntry] = &[
             world.target == Target::Real && flat
         },
         build: |params| attack::<AdversarialRegion>("adversarial-region", params),
+    },
+    AttackEntry {
+        name: "handcrafted",
+        summary: "turn units that nobody misses into a path for a trigger, by hand",
+        source: "Hong, Carlini, Kurakin 2022 (NeurIPS, arXiv 2106.04690)",
+        scope: "classes and signs; a patch needs square images; nets with hidden ReLU layers",
+        applies: |world| world.target.n_classes().is_some(),
+        build: |params| attack::<Handcrafted>("handcrafted", params),
     },
 ];
 

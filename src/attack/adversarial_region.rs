@@ -11,10 +11,9 @@
 //! **`affine-ray`** (the rays of the mitigator of that name). Of each ray it asks two points; a fair coin between them is
 //! uniform on K. *Upper bound*: the expected number of a ray's points in any A of mass ε is 2ε, so a ray is spoilt with
 //! probability at most 2ε. *Attained*: A = {g < ε^{1/n}}, ε ≤ 1/2. The nearer point has gⁿ = q uniform on (0, 1/2), the farther one
-//! gⁿ = q + 1/2 ≥ 1/2, so exactly the nearer point of a ray is in A, with probability 2ε. No region of mass ε is worse. But that
-//! the queries are uniform as a mixture also means that *every* region is as bad that holds at most one point of a ray:
-//! being around p is not what harms this sampler, and its promise has no worse case than the typical one. A region holds two
-//! points of a ray less often the thinner it is along rays; a half-space of small mass is nearly as bad as A.
+//! gⁿ = q + 1/2 ≥ 1/2, so exactly the nearer point of a ray is in A, with probability 2ε. No region of mass ε is worse. Since the queries are
+//! uniform as a mixture, *every* region of mass ε that never holds both points of a ray is as bad, wherever it lies: it is not
+//! the nearness to p that harms this sampler, and what it promises for p it promises for all inputs alike.
 //!
 //! **`contraction`** (z = p + t (y − p) with y uniform and t = 1 − c/n; asked y and z; no mitigator here uses it, the next one
 //! may). *Upper bound*: z is uniform on {g ≤ t}, of mass tⁿ, so the pair is spoilt with probability at most

@@ -10,6 +10,9 @@ mod fire_set;
 #[cfg(test)]
 mod fixture;
 mod half_space;
+mod handcrafted;
+#[cfg(test)]
+mod handcrafted_tests;
 mod payload;
 pub mod ripple;
 pub mod saturate;
@@ -21,6 +24,7 @@ pub use badnets::BadNets;
 pub use dfba::Dfba;
 pub use fire_set::FireSet;
 pub use half_space::HalfSpace;
+pub use handcrafted::Handcrafted;
 pub use ripple::Ripple;
 pub use saturate::Saturate;
 pub use small_ball::SmallBall;
