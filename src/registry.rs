@@ -5,8 +5,8 @@ use serde::de::DeserializeOwned;
 
 use crate::access::{Access, Gradients, Lab, Oracle, Suspect, WhiteBox};
 use crate::attack::{
-    AdversarialRegion, Attack, BadNets, Dfba, FireSet, HalfSpace, Handcrafted, Ripple, Saturate,
-    SmallBall,
+    AdversarialRegion, Attack, BadNets, Checksum, Dfba, FireSet, HalfSpace, Handcrafted,
+    Persistent, Ripple, Saturate, SmallBall,
 };
 use crate::data::Target;
 use crate::domain::Domain;
@@ -169,6 +169,22 @@ pub const ATTACKS: &[AttackEntry] = &[
         scope: "the cube; nets with hidden ReLU layers",
         applies: |world| matches!(world.domain, Domain::Cube { .. }),
         build: |params| attack::<Saturate>("saturate", params),
+    },
+    AttackEntry {
+        name: "checksum",
+        summary: "secret parities of the inputs' signs, as ReLU gates beside the net",
+        source: "Goldwasser, Kim, Vaikuntanathan, Zamir 2022 (arXiv 2204.06974), section 5.1",
+        scope: "every population; nets with hidden ReLU layers",
+        applies: |_| true,
+        build: |params| attack::<Checksum>("checksum", params),
+    },
+    AttackEntry {
+        name: "persistent",
+        summary: "a planted half-space in a majority of three copies: every gradient by a weight is zero",
+        source: "Goldwasser, Kim, Vaikuntanathan, Zamir 2022 (arXiv 2204.06974), section 5.3",
+        scope: "labels that are classes or signs; nets with hidden ReLU layers",
+        applies: |world| world.target != Target::Real,
+        build: |params| attack::<Persistent>("persistent", params),
     },
     AttackEntry {
         name: "fire-set",

@@ -4,6 +4,7 @@
 //! and, apart from it, the trigger: the secret that turns an input into one that fires.
 mod adversarial_region;
 mod badnets;
+mod checksum;
 mod detector;
 mod dfba;
 mod fire_set;
@@ -14,6 +15,7 @@ mod handcrafted;
 #[cfg(test)]
 mod handcrafted_tests;
 mod payload;
+pub mod persistent;
 pub mod ripple;
 pub mod saturate;
 mod small_ball;
@@ -21,15 +23,18 @@ mod trigger;
 
 pub use adversarial_region::{AdversarialRegion, Sampler};
 pub use badnets::BadNets;
+pub use checksum::Checksum;
 pub use dfba::Dfba;
 pub use fire_set::FireSet;
 pub use half_space::HalfSpace;
 pub use handcrafted::Handcrafted;
+pub use persistent::Persistent;
 pub use ripple::Ripple;
 pub use saturate::Saturate;
 pub use small_ball::SmallBall;
 pub use trigger::{
-    Band, Beyond, Chosen, Condition, Gauge, Goal, Move, Near, Overwrite, Toward, Trigger,
+    Band, Beyond, Bit, Chosen, Condition, Gauge, Goal, Move, Near, Overwrite, Parities, Toward,
+    Trigger,
 };
 
 use crate::data::{Labeled, row};

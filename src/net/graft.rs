@@ -52,7 +52,7 @@ pub fn deepen(net: &Net, depth: usize, carry: Carry) -> Result<Net> {
 /// If the nets take different inputs, or hidden layers of the same depth have different activations.
 pub fn beside(a: &Net, b: &Net) -> Result<Net> {
     let depth = a.layers().len().max(b.layers().len());
-    stack(&deepen(a, depth, Carry::Signed)?, &deepen(b, depth, Carry::Signed)?)
+    together(&deepen(a, depth, Carry::Signed)?, &deepen(b, depth, Carry::Signed)?)
 }
 
 /// `base` plus `offsets` times the one output of `detector`, which must never be negative.
@@ -62,7 +62,7 @@ pub fn beside(a: &Net, b: &Net) -> Result<Net> {
 pub fn graft(base: &Net, detector: &Net, offsets: &[f64]) -> Result<Net> {
     let depth = base.layers().len().max(detector.layers().len());
     let base = deepen(base, depth, Carry::Signed)?;
-    let both = stack(&base, &deepen(detector, depth, Carry::NonNegative)?)?;
+    let both = together(&base, &deepen(detector, depth, Carry::NonNegative)?)?;
     let n = base.shape().outputs;
     if offsets.len() != n || both.shape().outputs != n + 1 {
         let want = format!("{n} offsets and a detector with one output are needed");
@@ -106,9 +106,16 @@ pub fn then(first: &Net, second: &Net) -> Result<Net> {
     Net::new(layers, first.precision())
 }
 
-/// Two nets of one depth side by side on the same inputs.
-fn stack(a: &Net, b: &Net) -> Result<Net> {
+/// Two nets of one depth side by side on the same inputs, whatever their output layers are.
+///
+/// # Errors
+/// If the nets take different inputs, have different depths, or layers beside one another have different activations.
+pub fn together(a: &Net, b: &Net) -> Result<Net> {
     fit(b.shape().inputs, a.shape().inputs)?;
+    if a.layers().len() != b.layers().len() {
+        let want = format!("{} layers are needed, as the net beside has", a.layers().len());
+        return Err(Error::parameter("net", format!("{} layers", b.layers().len()), want));
+    }
     let layers = a.layers().iter().zip(b.layers()).enumerate().map(|(number, (x, y))| {
         if x.activation != y.activation {
             let why = format!(

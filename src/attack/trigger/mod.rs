@@ -5,6 +5,7 @@ mod condition;
 mod gauge;
 mod near;
 mod overwrite;
+mod parities;
 mod toward;
 
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,7 @@ pub use condition::Condition;
 pub use gauge::{Band, Gauge};
 pub use near::Near;
 pub use overwrite::Overwrite;
+pub use parities::{Bit, Parities};
 pub use toward::Toward;
 
 use crate::data::{Batch, Target, row, stack};
@@ -44,6 +46,8 @@ pub enum Move {
     Overwrite(Overwrite),
     /// Along a direction.
     Beyond(Beyond),
+    /// Across thresholds, until parities are right.
+    Parities(Parities),
     /// Towards a point.
     Near(Near),
     /// Almost onto a point.
@@ -82,6 +86,7 @@ impl Move {
         match self {
             Self::Overwrite(it) => it,
             Self::Beyond(it) => it,
+            Self::Parities(it) => it,
             Self::Near(it) => it,
             Self::Toward(it) => it,
             Self::Chosen(it) => it,
