@@ -4,6 +4,7 @@
 //! and, apart from it, the trigger: the secret that turns an input into one that fires.
 mod badnets;
 mod half_space;
+pub mod obfuscate;
 mod payload;
 mod trigger;
 
