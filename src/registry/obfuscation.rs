@@ -3,7 +3,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{Built, Params, from_params};
-use crate::attack::obfuscate::{Distil, Obfuscation, PermuteRescale};
+use crate::attack::obfuscate::{Clutter, Distil, Obfuscation, PermuteRescale, Split};
 use crate::error::{Error, Result};
 
 /// An obfuscation with its parameters.
@@ -38,6 +38,24 @@ pub const OBFUSCATIONS: &[ObfuscationEntry] = &[
         preserves: "the function, up to the rounding of sums in another order",
         scope: "every net; GELU units are permuted only",
         build: |params| obfuscation::<PermuteRescale>("permute-rescale", params),
+    },
+    ObfuscationEntry {
+        name: "split",
+        rung: "O2",
+        summary: "loud units become noisy copies with clean norms, none louder than clean ones as far as copies reach",
+        source: "this project",
+        preserves: "answers to all but a stated share of clean training inputs, attack success up to a stated loss",
+        scope: "nets with a hidden layer; norms are matched on ReLU layers",
+        build: |params| obfuscation::<Split>("split", params),
+    },
+    ObfuscationEntry {
+        name: "clutter",
+        rung: "O3",
+        summary: "dead units, duplicates, cancelling pairs, and a ripple on every output",
+        source: "this project",
+        preserves: "every answer to half the ripple's height, and without a ripple to rounding",
+        scope: "nets with a hidden layer; a ripple needs ReLU, dead units ReLU or steps",
+        build: |params| obfuscation::<Clutter>("clutter", params),
     },
     ObfuscationEntry {
         name: "distil",
