@@ -3,7 +3,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{Built, Params, from_params};
-use crate::attack::obfuscate::{Clutter, Distil, Obfuscation, PermuteRescale, Split};
+use crate::attack::obfuscate::{Adapt, Clutter, Distil, Obfuscation, PermuteRescale, Split};
 use crate::error::{Error, Result};
 
 /// An obfuscation with its parameters.
@@ -56,6 +56,15 @@ pub const OBFUSCATIONS: &[ObfuscationEntry] = &[
         preserves: "every answer to half the ripple's height, and without a ripple to rounding",
         scope: "nets with a hidden layer; a ripple needs ReLU, dead units ReLU or steps",
         build: |params| obfuscation::<Clutter>("clutter", params),
+    },
+    ObfuscationEntry {
+        name: "adapt",
+        rung: "O4",
+        summary: "bring the statistic of a named defence into the clean range, and train the backdoor in again",
+        source: "against fine-prune: Liu, Dolan-Gavitt, Garg 2018 (RAID), section 3.2; else this project",
+        preserves: "answers to all but a stated share of clean training inputs, attack success up to a stated loss; else fails",
+        scope: "nets with a hidden layer that gradients pass",
+        build: |params| obfuscation::<Adapt>("adapt", params),
     },
     ObfuscationEntry {
         name: "distil",

@@ -8,12 +8,14 @@
 //! on obfuscated planted nets must be tried on clean nets that went through the same operators, or it detects the operator.
 //! The clean twin that an attack is measured against stays the victim's net (or the attack's own), not an obfuscated one:
 //! what an operator moves counts as moved by the attack.
+mod adapt;
 mod clutter;
 mod distil;
 mod permute_rescale;
 mod split;
 mod yardstick;
 
+pub use adapt::{Adapt, Against};
 pub use clutter::Clutter;
 pub use distil::Distil;
 pub use permute_rescale::{PermuteRescale, Scales};

@@ -118,11 +118,6 @@ impl<'a> Yardstick<'a> {
         }
         Labeled { xs, ys }
     }
-
-    /// Its training inputs without the trigger.
-    pub(super) fn clean(&self) -> &Batch {
-        &self.clean
-    }
 }
 
 impl Loses {
