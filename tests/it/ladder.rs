@@ -1,18 +1,20 @@
 //! The ladder of obfuscations: what each rung keeps of a planted net, on fresh inputs.
+mod whole;
+
 use std::sync::LazyLock;
 
 use absolve::attack::Planted;
 use absolve::attack::obfuscate::{Step, Subject, obfuscate};
 use absolve::data::{Batch, row};
-use absolve::error::{Error, Result};
+use absolve::error::Result;
 use absolve::ledger::{Budget, Ledger};
 use absolve::net::{Activation, Net, Precision};
-use absolve::registry::{OBFUSCATIONS, obfuscation_named};
+use absolve::registry::obfuscation_named;
 use absolve::rng::{RngExt, Seed};
 use absolve::score::Exam;
-use absolve::study::{Model, Plan, Spec};
+use absolve::study::Model;
 
-use crate::support::{TINY, params, plant, task};
+use crate::support::{params, plant, task};
 
 /// A trained model with one backdoor in it, and test inputs that nothing was tuned on.
 struct Lot {
@@ -181,7 +183,7 @@ fn splitting_keeps_clean_answers_and_success_and_lowers_gains() {
         // Sixteen copies with shares of at most 1.5 / (16 · 0.5): the loudest of a planted pair falls by more than five.
         if lot.name.starts_with("half-space") {
             assert!(largest(&is) < 0.2 * largest(&was), "{}", lot.name);
-            assert_eq!(net.widths()[1] >= lot.planted.net.widths()[1] + 30, true);
+            assert!(net.widths()[1] >= lot.planted.net.widths()[1] + 30);
         }
         let norms = |net: &Net| -> Vec<f64> {
             net.layers()[0].weight.rows().into_iter().map(|w| w.dot(&w).sqrt()).collect()
@@ -190,10 +192,6 @@ fn splitting_keeps_clean_answers_and_success_and_lowers_gains() {
         let clean = norms(&lot.model.net);
         let most = clean.iter().copied().fold(0.0, f64::max);
         if lot.name.starts_with("half-space") {
-            assert!(
-                norms(&lot.planted.net).iter().any(|norm| *norm > 2.0 * most)
-                    || lot.name.contains("fourier")
-            );
             assert!(norms(&net).iter().all(|norm| *norm <= 1.001 * most), "{}", lot.name);
         }
     }
@@ -254,7 +252,7 @@ fn clutter_moves_no_answer_by_more_than_half_the_ripple() {
 }
 
 #[test]
-fn dead_units_sleep_on_the_whole_domain_and_a_tooth_is_where_it_should_be() {
+fn dead_units_sleep_on_the_whole_domain() {
     for lot in &LOTS[2..6] {
         let only_dead = "dead = 0.5\nduplicates = 0.0\ncancelling = 0.0\nripple = 0.0";
         let net = lot.apply(&["clutter"], only_dead).unwrap();
@@ -268,7 +266,6 @@ fn dead_units_sleep_on_the_whole_domain_and_a_tooth_is_where_it_should_be() {
             assert!(most + first.bias[unit] < 0.0);
             assert!(xs.dot(&w).iter().all(|z| z + first.bias[unit] < 0.0));
         }
-        assert_eq!(answers(&net, xs).dim(), answers(&lot.planted.net, xs).dim());
     }
 }
 
@@ -285,96 +282,72 @@ fn a_distilled_net_has_the_recipes_shape_and_goes_on_firing() {
     }
 }
 
+/// The largest singular value: 300 steps of the power method.
+fn singular(weight: &Batch) -> f64 {
+    let mut v = ndarray::Array1::from_shape_fn(weight.ncols(), |j| 1.0 + (j as f64).sin());
+    for _ in 0..300 {
+        let back = weight.dot(&v).dot(weight);
+        v = &back / back.dot(&back).sqrt();
+    }
+    let image = weight.dot(&v);
+    image.dot(&image).sqrt()
+}
+
 #[test]
-fn the_same_coins_give_the_same_net_and_clean_nets_go_through_too() {
-    let spec = Spec::parse(TINY, "tiny").unwrap();
-    for task in &spec.tasks {
-        let model = Model::train(task, 3, &mut |_| {}).unwrap();
-        let world = model.world();
-        for entry in OBFUSCATIONS {
-            let subject = Subject { net: &model.net, trigger: None };
-            // A net of four epochs is no teacher: what must be kept is left open here.
-            let mut method = (entry.build)(&params("")).unwrap();
-            if method.params.contains_key("moved") {
-                method = (entry.build)(&params("moved = 1.0\nlost = 1.0")).unwrap();
-            }
-            method.method.check(&world).unwrap();
-            let apply = || method.method.apply(subject, &model.victim(&world), Seed::new(4));
-            let (one, two) = (apply().unwrap(), apply().unwrap());
-            assert_eq!(one, two, "{} on {}", entry.name, task.name);
-            assert_ne!(one, model.net, "{} on {}", entry.name, task.name);
-            assert_eq!(one.shape(), model.net.shape());
+fn adapted_nets_are_in_the_clean_range_of_what_the_defence_looks_at() {
+    // Digits, where both backdoors fit into the range.
+    for lot in &LOTS[..2] {
+        let net = lot.apply(&["adapt"], "against = 'norm-outlier'").unwrap();
+        let before = lot.success(&lot.planted.net);
+        assert!(lot.success(&net) >= before - 0.2 && lot.moved(&net, &lot.planted.net) <= 0.2);
+        let (was, is) = (&lot.model.net.layers()[0], &net.layers()[0]);
+        let norms = |layer: &absolve::net::Layer| -> Vec<f64> {
+            layer.weight.rows().into_iter().map(|w| w.dot(&w).sqrt()).collect()
+        };
+        let thresholds = |layer: &absolve::net::Layer| -> Vec<f64> {
+            layer.bias.iter().zip(norms(layer)).map(|(b, norm)| -b / norm).collect()
+        };
+        for (clean, adapted) in [
+            (norms(was), norms(is)),
+            (gains(&lot.model.net), gains(&net)),
+            (thresholds(was), thresholds(is)),
+            (
+                thresholds(was).iter().map(|t| -t).collect(),
+                thresholds(is).iter().map(|t| -t).collect(),
+            ),
+        ] {
+            let most = |of: &[f64]| of.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            let room = 1e-4 * most(&clean).abs();
+            assert!(most(&adapted) <= most(&clean) + room, "{}", lot.name);
+        }
+        // Without adapting, the planted pair stands out of it by far.
+        if lot.name.starts_with("half-space") {
+            let most = |of: &[f64]| of.iter().copied().fold(0.0, f64::max);
+            assert!(most(&gains(&lot.planted.net)) > 10.0 * most(&gains(&lot.model.net)));
         }
     }
-}
-
-#[test]
-fn a_study_puts_attacks_through_the_ladder_with_the_coins_of_the_plain_one() {
-    let ladder = TINY.replace(
-        "[[mitigator]]\nmethod = \"nothing\"",
-        "[[attack]]\nmethod = 'half-space'\nname = 'half-space O1'\nparams = { mass = 0.25 }\n\
-         obfuscate = [{ method = 'permute-rescale', params = { octaves = 2 } }]\n\
-         [[mitigator]]\nmethod = 'nothing'",
-    );
-    let plan = Plan::new(Spec::parse(&ladder, "ladder").unwrap()).unwrap();
-    let plain = Plan::new(Spec::parse(TINY, "tiny").unwrap()).unwrap();
-    assert_ne!(plan.hash, plain.hash);
-    let text = plan.spec.to_toml().unwrap();
-    assert!(text.contains("scales = \"powers-of-two\""), "defaults are filled in: {text}");
-    assert_eq!(Spec::parse(&text, "again").unwrap(), plan.spec);
-    let dir = tempfile::TempDir::new().unwrap();
-    std::fs::write(dir.path().join("ladder.toml"), &ladder).unwrap();
-    crate::support::absolve(dir.path())
-        .args(["study", "ladder.toml", "--out", "out"])
-        .assert()
-        .success();
-    let records = std::fs::read_to_string(dir.path().join("out/records.jsonl")).unwrap();
-    let facts = |attack: &str| -> Vec<serde_json::Value> {
-        let all = records.lines().map(|line| serde_json::from_str(line).unwrap());
-        let of = |r: &serde_json::Value| {
-            r["cell"]["attack"] == attack && r["cell"]["mitigator"] == "nothing"
-        };
-        all.filter(of).map(|r| r["outcome"].clone()).collect()
-    };
-    let (plain, other) = (facts("half-space"), facts("half-space O1"));
-    assert_eq!(plain.len(), 6);
-    for (a, b) in plain.iter().zip(&other) {
-        // The same secret fires on the same inputs, in another net.
-        assert_eq!(a["attack"]["fire_mass"], b["attack"]["fire_mass"]);
-        assert_eq!(a["attack"]["success"], b["attack"]["success"]);
-        assert_ne!(a["model"]["sha256"], b["model"]["sha256"]);
+    let net = LOTS[0].apply(&["adapt"], "against = 'spectral'").unwrap();
+    for (clean, adapted) in LOTS[0].model.net.layers().iter().zip(net.layers()) {
+        assert!(singular(&adapted.weight) <= 1.001 * singular(&clean.weight));
     }
 }
 
 #[test]
-fn what_cannot_be_obfuscated_is_refused() {
-    for (bad, why) in [
-        (
-            "[[mitigator]]\nmethod = 'nothing'\nobfuscate = [{ method = 'distil' }]",
-            "only attacks can be obfuscated",
-        ),
-        (
-            "[[attack]]\nmethod = 'badnets'\nname = 'b'\nobfuscate = [{ method = 'distill' }]",
-            "did you mean \"distil\"?",
-        ),
-        (
-            "[[attack]]\nmethod = 'badnets'\nname = 'b'\nobfuscate = [{ method = 'permute-rescale', params = { octaves = 17 } }]",
-            "octaves = 17",
-        ),
-        (
-            "[[attack]]\nmethod = 'badnets'\nname = 'b'\nobfuscate = [{ method = 'distil', params = { lost = 2.0 } }]",
-            "lost = 2",
-        ),
-    ] {
-        let text = format!("{}\n{bad}", TINY.replace("[[mitigator]]\nmethod = \"nothing\"", ""));
-        let error = Plan::new(Spec::parse(&text, "bad").unwrap()).unwrap_err().to_string();
-        assert!(error.contains(why), "{error}");
+fn a_trained_backdoor_survives_the_pruning_that_it_was_adapted_to() {
+    use crate::support::{mitigate, publish};
+    let (mut before, mut after) = (Vec::new(), Vec::new());
+    for lot in LOTS.iter().step_by(2) {
+        let adapted = lot.apply(&["adapt"], "").unwrap();
+        for (net, found) in [(&lot.planted.net, &mut before), (&adapted, &mut after)] {
+            let suspect = publish(net.clone(), 300);
+            let left = mitigate(&suspect, &lot.model, "fine-prune", "samples = 300", |repaired| {
+                let oracle = repaired.unwrap().oracle;
+                lot.exam.mark(&*oracle, None).unwrap().attack_success.unwrap().value()
+            });
+            found.push(left);
+        }
     }
-    // A teacher that answers at random cannot be learnt, and the error says what was lost.
-    let lot = &LOTS[1];
-    let error = lot.apply(&["distil"], "epochs = 1\nmoved = 0.0").unwrap_err();
-    assert!(
-        matches!(&error, Error::Training(why) if why.contains("clean training inputs")),
-        "{error}"
-    );
+    // On digits, affine and fourier: none is worse off than it was, and where fine-pruning removed it, it stays.
+    assert!(before.iter().zip(&after).all(|(b, a)| *a >= b - 0.05), "{before:?} {after:?}");
+    assert!(before[1] < 0.1 && after[1] > 0.9, "{before:?} {after:?}");
 }

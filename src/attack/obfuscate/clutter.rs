@@ -16,7 +16,7 @@
 //! Then the [`ripple`]: each output moves by a saw of `teeth` teeth along a random direction, of height `ripple`, so by at most
 //! `ripple` / 2 either way. It puts 2 `teeth` + 1 kinks onto every line, which is what exact methods on lines pay for. It needs
 //! hidden `ReLU` layers. The rung is from this project's ladder.
-use ndarray::{Array1, Array2, ArrayView1, Axis, concatenate};
+use ndarray::{Array1, Array2, Axis, concatenate};
 use serde::{Deserialize, Serialize};
 
 use super::{Obfuscation, Subject};
@@ -179,7 +179,7 @@ impl Bound<'_> {
     /// The weights, changed so that there is a bound, and the most that they can come to; `None` where there is none.
     fn most(&self, weight: Array1<f64>) -> Option<(Array1<f64>, f64)> {
         let most = match self.before {
-            None => sup(self.domain, weight.view()),
+            None => sup(self.domain, &weight),
             // What is never negative never wakes a unit without positive weights.
             Some(Activation::Relu | Activation::Step) => {
                 return Some((weight.mapv(|w| -w.abs()), 0.0));
@@ -192,14 +192,14 @@ impl Bound<'_> {
 }
 
 /// The largest value of `weight · x` in `domain`, at least 0.
-fn sup(domain: &Domain, weight: ArrayView1<'_, f64>) -> f64 {
+fn sup(domain: &Domain, weight: &Array1<f64>) -> f64 {
     let sum = |of: &dyn Fn(f64) -> f64| weight.iter().map(|w| of(*w)).sum::<f64>();
     let most = match domain {
         Domain::Cube { .. } => sum(&f64::abs),
         Domain::Range { low, high, .. } => sum(&|w| (w * low).max(w * high)),
         Domain::Torus { .. } => sum(&|w| w.max(0.0)),
         Domain::Residues { modulus, .. } => sum(&|w| w.max(0.0) * f64::from(*modulus - 1)),
-        Domain::Gauss { .. } => 12.0 * weight.dot(&weight).sqrt(),
+        Domain::Gauss { .. } => 12.0 * weight.dot(weight).sqrt(),
         Domain::Box { .. }
         | Domain::Ball { .. }
         | Domain::Simplex { .. }

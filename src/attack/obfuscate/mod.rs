@@ -93,7 +93,9 @@ impl Attack for Obfuscated {
     fn plant(&self, victim: &Victim<'_>, seed: Seed) -> Result<Planted> {
         let planted = self.attack.plant(victim, seed)?;
         let subject = Subject { net: &planted.net, trigger: Some(&planted.trigger) };
-        let net = obfuscate(&self.steps, subject, victim, seed)?;
+        // What is ordinary is what the net passes for.
+        let victim = Victim { net: planted.twin(victim.net), ..*victim };
+        let net = obfuscate(&self.steps, subject, &victim, seed)?;
         Ok(Planted { net, ..planted })
     }
 }

@@ -81,7 +81,7 @@ impl Obfuscation for PermuteRescale {
 
 impl PermuteRescale {
     /// Reorders and rescales the units of `layer`, which `next` reads.
-    fn shuffle(&self, layer: &mut Layer, next: &mut Layer, rng: &mut Rng) {
+    fn shuffle(self, layer: &mut Layer, next: &mut Layer, rng: &mut Rng) {
         let order = permutation(layer.bias.len(), rng);
         layer.weight = layer.weight.select(Axis(0), &order);
         layer.bias = layer.bias.select(Axis(0), &order);
@@ -101,7 +101,7 @@ impl PermuteRescale {
         }
     }
 
-    fn factor(&self, rng: &mut Rng) -> f64 {
+    fn factor(self, rng: &mut Rng) -> f64 {
         let most = f64::from(self.octaves);
         let exponent = match self.scales {
             Scales::PowersOfTwo => f64::from(rng.random_range(0..=2 * self.octaves)) - most,

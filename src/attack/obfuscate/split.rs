@@ -5,10 +5,10 @@
 //! them below it, at most `copies`. This needs no knowledge of which units were planted, so it works on any net: of a planted
 //! detector all units are loud, of a trained backdoor some may be, of a clean net the loudest are.
 //!
-//! Copy i computes `σ((w + n_i)·x + b + m_i)` and has the share f_i of the outgoing weights, with random shares that add up to
+//! Copy i computes `σ((w + n_i)·x + b + m_i)` and has the share `f_i` of the outgoing weights, with random shares that add up to
 //! 1 and random noise with `Σ f_i n_i = 0`, `Σ f_i m_i = 0`. So for `ReLU` the sum is exact wherever all copies are on one side
 //! of their kinks, and only inputs within the noise of the kink are answered otherwise; elsewhere it is exact to the second
-//! order in the noise. Copies of `ReLU` units are then rescaled so that |w + n_i| is the norm of a random unit of the clean
+//! order in the noise. Copies of `ReLU` units are then rescaled so that `|w + n_i|` is the norm of a random unit of the clean
 //! twin: norms of incoming weights are matched to the clean ones exactly, and their sizes tell nothing. Thresholds −b / |w|
 //! are what the function says and cannot be matched.
 //!
@@ -16,7 +16,7 @@
 //! than before and attack success on triggered training inputs falls by at most `lost`; without noise the copies are exact
 //! duplicates. A steep detector beside a small net has a gain that no reasonable number of copies brings down: the ramp of
 //! `half-space` has some thousand times that of a unit of the digits net. The rung is from this project's ladder.
-use ndarray::{Array1, Array2, Axis, concatenate};
+use ndarray::{Array1, Array2, ArrayView1, Axis, concatenate};
 use serde::{Deserialize, Serialize};
 
 use super::yardstick::{Loses, Yardstick};
@@ -105,7 +105,7 @@ impl Split {
             let counts = gains(net.layers(), number).mapv(|gain| self.count(gain, clean.gain));
             let (layer, next) =
                 copies(&layers[number], &layers[number + 1], &counts, |row, share| {
-                    disturb(row, share, noise, rng)
+                    disturb(row, share, noise, rng);
                 });
             (layers[number], layers[number + 1]) = (layer, next);
             if layers[number].activation == Activation::Relu {
@@ -138,20 +138,22 @@ impl Clean {
         let mut gains = gains(layers, number).to_vec();
         gains.sort_by(f64::total_cmp);
         let place = (quantile * (gains.len() - 1) as f64).floor() as usize;
-        let norms = layers[number].weight.rows().into_iter().map(norm).filter(|n| *n > 0.0);
+        let norms =
+            layers[number].weight.rows().into_iter().map(|row| norm(&row)).filter(|n| *n > 0.0);
         Self { gain: gains[place], norms: norms.collect() }
     }
 }
 
 /// |w| |v| of every unit of hidden layer `number`.
 pub(super) fn gains(layers: &[Layer], number: usize) -> Array1<f64> {
-    let inward = layers[number].weight.rows().into_iter().map(norm);
-    let outward = layers[number + 1].weight.columns().into_iter().map(norm);
+    let inward = layers[number].weight.rows().into_iter().map(|row| norm(&row));
+    let outward = layers[number + 1].weight.columns().into_iter().map(|row| norm(&row));
     inward.zip(outward).map(|(w, v)| w * v).collect()
 }
 
-fn norm(row: ndarray::ArrayView1<'_, f64>) -> f64 {
-    row.dot(&row).sqrt()
+/// The Euclidean norm.
+pub(super) fn norm(row: &ArrayView1<'_, f64>) -> f64 {
+    row.dot(row).sqrt()
 }
 
 /// The layer with `counts[unit]` copies of each unit side by side, and the layer behind it with as many columns. `disturb` gets
@@ -198,7 +200,7 @@ fn disturb(rows: &mut Array2<f64>, shares: &mut [f64], noise: f64, rng: &mut Rng
     let sum: f64 = shares.iter().sum();
     shares.iter_mut().for_each(|share| *share /= sum);
     let n = rows.ncols() - 1;
-    let size = norm(rows.row(0).split_at(Axis(0), n).0);
+    let size = norm(&rows.row(0).split_at(Axis(0), n).0);
     // A number of each row is of the size of a weight, so that the whole is `noise` |w| long.
     let scale = noise * size / (n as f64).sqrt();
     let mut noises = Array2::from_shape_simple_fn(rows.dim(), || scale * normal(rng));
@@ -217,7 +219,7 @@ fn match_norms(
 ) {
     let several = counts.iter().flat_map(|&count| std::iter::repeat_n(count > 1, count));
     for (unit, several) in several.enumerate() {
-        let now = norm(layer.weight.row(unit));
+        let now = norm(&layer.weight.row(unit));
         if !several || now <= 0.0 || norms.is_empty() {
             continue;
         }

@@ -8,7 +8,7 @@
 //! left as it is.
 use ndarray::{Array1, Array2};
 
-use crate::attack::obfuscate::split::gains;
+use crate::attack::obfuscate::split::{gains, norm};
 use crate::error::Result;
 use crate::net::{Activation, Layer, Net};
 use crate::rng::{Seed, direction};
@@ -27,7 +27,7 @@ pub(super) fn units(net: &Net, twin: &Net, slack: f64) -> Result<Net> {
             let (middle, reach) = (f64::midpoint(least, largest), 0.5 * slack * (largest - least));
             let layer = &mut layers[number];
             for (bias, w) in layer.bias.iter_mut().zip(layer.weight.rows()) {
-                let norm = norm(w);
+                let norm = norm(&w);
                 *bias = bias.clamp(-norm * (middle + reach), -norm * (middle - reach));
             }
         }
@@ -70,10 +70,10 @@ pub(super) fn singular_values(net: &Net, twin: &Net, slack: f64, seed: Seed) -> 
 
 /// Shifts norms above `slack` times the twin's largest out of the incoming weights: for `ReLU` into the outgoing ones.
 fn limit_norms(layers: &mut [Layer], number: usize, twin: &Net, slack: f64) {
-    let norms = twin.layers()[number].weight.rows().into_iter().map(norm);
+    let norms = twin.layers()[number].weight.rows().into_iter().map(|row| norm(&row));
     let most = slack * norms.fold(0.0, f64::max);
     for unit in 0..layers[number].bias.len() {
-        let now = norm(layers[number].weight.row(unit));
+        let now = norm(&layers[number].weight.row(unit));
         if now <= most {
             continue;
         }
@@ -90,7 +90,7 @@ fn limit_norms(layers: &mut [Layer], number: usize, twin: &Net, slack: f64) {
 fn thresholds(layer: &Layer) -> Vec<f64> {
     let units = layer.weight.rows().into_iter().zip(&layer.bias);
     units
-        .map(|(w, b)| (norm(w), b))
+        .map(|(w, b)| (norm(&w), b))
         .filter(|(norm, _)| *norm > 0.0)
         .map(|(norm, b)| -b / norm)
         .collect()
@@ -103,14 +103,14 @@ fn top(weight: &Array2<f64>, seed: Seed) -> (f64, Array1<f64>, Array1<f64>) {
     let mut left = weight.dot(&right);
     for _ in 0..STEPS {
         let back = left.dot(weight);
-        let size = norm(back.view());
+        let size = norm(&back.view());
         if size <= 0.0 {
             break;
         }
         right = back / size;
         left = weight.dot(&right);
     }
-    let value = norm(left.view());
+    let value = norm(&left.view());
     if value > 0.0 {
         left /= value;
     }
@@ -120,8 +120,4 @@ fn top(weight: &Array2<f64>, seed: Seed) -> (f64, Array1<f64>, Array1<f64>) {
 fn range(values: Vec<f64>) -> (f64, f64) {
     let ends = (f64::INFINITY, f64::NEG_INFINITY);
     values.into_iter().fold(ends, |(least, most), v| (least.min(v), most.max(v)))
-}
-
-fn norm(row: ndarray::ArrayView1<'_, f64>) -> f64 {
-    row.dot(&row).sqrt()
 }
