@@ -12,7 +12,7 @@ use absolve::net::{Activation, Net, Precision};
 use absolve::registry::obfuscation_named;
 use absolve::rng::{RngExt, Seed};
 use absolve::score::Exam;
-use absolve::study::Model;
+use absolve::study::{Model, Task};
 
 use crate::support::{params, plant, task};
 
@@ -30,19 +30,22 @@ static LOTS: LazyLock<Vec<Lot>> = LazyLock::new(|| {
     for name in ["digits", "affine", "fourier"] {
         let task = task(name);
         for attack in ["badnets", "half-space"] {
-            let model = Model::train(&task, 7, &mut |_| {}).unwrap();
-            let planted = plant(&model, attack, "");
-            let test = model.test().unwrap();
-            let mut rng = Seed::new(9).stream("triggered");
-            let exam =
-                Exam::new(&*model.population, test, Some(&planted.trigger), &mut rng).unwrap();
-            lots.push(Lot { name: format!("{attack} on {name}"), model, planted, exam });
+            lots.push(Lot::new(&task, attack));
         }
     }
     lots
 });
 
 impl Lot {
+    fn new(task: &Task, attack: &str) -> Self {
+        let model = Model::train(task, 7, &mut |_| {}).unwrap();
+        let planted = plant(&model, attack, "");
+        let mut rng = Seed::new(9).stream("triggered");
+        let (test, trigger) = (model.test().unwrap(), Some(&planted.trigger));
+        let exam = Exam::new(&*model.population, test, trigger, &mut rng).unwrap();
+        Self { name: format!("{attack} on {}", task.name), model, planted, exam }
+    }
+
     fn apply(&self, names: &[&str], toml: &str) -> Result<Net> {
         self.apply_to(&self.planted.net, names, toml)
     }

@@ -71,6 +71,6 @@ impl Obfuscation for Distil {
             Net::random(&widths, recipe.activation, recipe.precision, &mut seed.stream("init"))?;
         let lesson = Lesson { data: &data, target, recipe: &recipe, seed: seed.child("training") };
         let net = fit(&start, lesson, &Ledger::new(Budget::UNLIMITED), &mut |_| {})?.net;
-        yardstick.accept("distil", net, self.loses())
+        yardstick.accept(net, self.loses(), "distil needs more epochs, or a larger moved or lost")
     }
 }

@@ -91,7 +91,7 @@ impl Obfuscation for Split {
             }
         }
         let exact = self.split(subject.net, victim.net, 0.0, &mut seed.stream("copies"))?;
-        yardstick.accept("split", exact, self.loses())
+        yardstick.accept(exact, self.loses(), "split needs a larger moved or lost, or fewer copies")
     }
 }
 

@@ -98,11 +98,11 @@ impl<'a> Yardstick<'a> {
         })
     }
 
-    /// `net`, if it loses no more than it may.
-    pub(super) fn accept(&self, method: &str, net: Net, most: Loses) -> Result<Net> {
+    /// `net`, if it loses no more than it may; else an error that says what was lost, and `remedy`.
+    pub(super) fn accept(&self, net: Net, most: Loses, remedy: &str) -> Result<Net> {
         match self.objection(&net, most)? {
             None => Ok(net),
-            Some(why) => Err(Error::Training(format!("{method}: {why}"))),
+            Some(why) => Err(Error::Training(format!("{why}; {remedy}"))),
         }
     }
 

@@ -6,8 +6,27 @@ use absolve::registry::OBFUSCATIONS;
 use absolve::rng::Seed;
 use absolve::study::{Model, Plan, Spec};
 
-use super::LOTS;
-use crate::support::{TINY, params};
+use super::{LOTS, Lot};
+use crate::support::{TINY, params, task};
+
+#[test]
+fn deep_nets_go_through_every_rung() {
+    let mut task = task("digits");
+    task.recipe.hidden = vec![32, 24, 16];
+    let lot = Lot::new(&task, "half-space");
+    let before = lot.success(&lot.planted.net);
+    let all = OBFUSCATIONS.iter().map(|entry| (entry.name, ""));
+    let others = [("adapt", "against = 'norm-outlier'"), ("adapt", "against = 'spectral'")];
+    for (name, toml) in all.chain(others) {
+        let net = lot.apply(&[name], toml).unwrap();
+        assert_eq!(net.layers().len(), 4, "{name}");
+        // Ten in a hundred training inputs may move, and success fall by as much; fresh ones are given twice that.
+        assert!(lot.moved(&net, &lot.planted.net) <= 0.2, "{name} {toml}");
+        assert!(lot.success(&net) >= before - 0.2, "{name} {toml}");
+    }
+    let whole = lot.apply(&["split", "clutter", "permute-rescale"], "").unwrap();
+    assert!(lot.moved(&whole, &lot.planted.net) <= 0.03 && lot.success(&whole) >= before - 0.03);
+}
 
 #[test]
 fn nets_that_an_operator_cannot_handle_are_refused_with_the_reason() {

@@ -149,7 +149,13 @@ impl Obfuscation for Adapt {
                 clip::singular_values(net, victim.net, slack, seed)
             })?,
         };
-        yardstick.accept("adapt", adapted, self.loses())
+        let remedy = match self.against {
+            Against::FinePrune => "adapt needs more epochs, or a larger moved or lost",
+            Against::NormOutlier | Against::Spectral => {
+                "adapt needs a larger slack, more rounds or epochs, or a larger moved or lost"
+            }
+        };
+        yardstick.accept(adapted, self.loses(), remedy)
     }
 }
 
