@@ -1,7 +1,11 @@
 //! Every family, attack and mitigator by name: the tables that specifications, the command line, the contract tests and
 //! the documents read. A new method is one file and one row here.
+mod obfuscation;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+pub use obfuscation::{BuiltObfuscation, OBFUSCATIONS, ObfuscationEntry, obfuscation_named};
 
 use crate::access::{Access, Gradients, Lab, Oracle, Suspect, WhiteBox};
 use crate::attack::{

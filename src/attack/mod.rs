@@ -14,6 +14,7 @@ mod half_space;
 mod handcrafted;
 #[cfg(test)]
 mod handcrafted_tests;
+pub mod obfuscate;
 mod payload;
 pub mod persistent;
 pub mod ripple;

@@ -83,7 +83,7 @@ impl Args {
     }
 }
 
-fn read_key(path: &Path) -> Result<Trigger> {
+pub(super) fn read_key(path: &Path) -> Result<Trigger> {
     serde_json::from_slice(&storage::read(path, MAX_KEY)?)
         .map_err(|error| Error::file(path, format!("not a key ({error})")))
 }

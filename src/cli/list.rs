@@ -4,10 +4,10 @@ use clap::ValueEnum;
 use super::Streams;
 use crate::error::{Error, Result};
 use crate::population::Family;
-use crate::registry::{ATTACKS, MITIGATORS, Params};
+use crate::registry::{ATTACKS, MITIGATORS, OBFUSCATIONS, Params};
 use crate::study::Spec;
 
-/// List what there is: populations (with their tasks), attacks, mitigators
+/// List what there is: populations (with their tasks), attacks, obfuscations, mitigators
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Of what kind
@@ -21,6 +21,7 @@ pub(super) struct Args {
 enum Kind {
     Populations,
     Attacks,
+    Obfuscations,
     Mitigators,
 }
 
@@ -33,6 +34,14 @@ impl Args {
                 .map(|entry| Ok(serde_json::json!({
                     "name": entry.name, "summary": entry.summary, "source": entry.source,
                     "scope": entry.scope, "params": (entry.build)(&Params::new())?.params,
+                })))
+                .collect::<Result<_>>()?,
+            Kind::Obfuscations => OBFUSCATIONS
+                .iter()
+                .map(|entry| Ok(serde_json::json!({
+                    "name": entry.name, "summary": entry.summary, "rung": entry.rung,
+                    "preserves": entry.preserves, "source": entry.source, "scope": entry.scope,
+                    "params": (entry.build)(&Params::new())?.params,
                 })))
                 .collect::<Result<_>>()?,
             Kind::Mitigators => MITIGATORS
@@ -54,7 +63,7 @@ impl Args {
         for row in rows {
             let field = |name: &str| row[name].as_str().unwrap_or_default().to_owned();
             text += &format!("{:<17} {}\n", field("name"), field("summary"));
-            for name in ["access", "scope", "guarantee", "source"] {
+            for name in ["rung", "preserves", "access", "scope", "guarantee", "source"] {
                 if row.get(name).is_some() {
                     text += &format!("{:<17}   {name}: {}\n", "", field(name));
                 }

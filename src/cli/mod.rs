@@ -11,6 +11,7 @@ mod import;
 mod inspect;
 mod list;
 mod mitigate;
+mod obfuscate;
 mod plant;
 mod predict;
 mod program;
@@ -52,6 +53,7 @@ enum Command {
     Train(train::Args),
     Compile(compile::Args),
     Plant(plant::Args),
+    Obfuscate(obfuscate::Args),
     Mitigate(mitigate::Args),
     Evaluate(evaluate::Args),
     Predict(predict::Args),
@@ -91,6 +93,7 @@ impl Cli {
             Command::Train(args) => args.run(&mut streams),
             Command::Compile(args) => args.run(&mut streams),
             Command::Plant(args) => args.run(&mut streams),
+            Command::Obfuscate(args) => args.run(&mut streams),
             Command::Mitigate(args) => args.run(&mut streams),
             Command::Evaluate(args) => args.run(&mut streams),
             Command::Predict(args) => args.run(&mut streams),

@@ -5,6 +5,7 @@ use super::model::Model;
 use super::picture;
 use super::plan::{Plan, TaskPlan};
 use super::record::{CLEAN_TWIN, Cell, Measured, ModelFacts, Outcome, Record, Spending, VERSION};
+use super::spec::MethodSpec;
 use super::summary::NOTHING;
 use crate::access::{LabSeeds, Owned, Suspect};
 use crate::attack::{Planted, Trigger};
@@ -120,7 +121,9 @@ impl<'a> Subject<'a> {
             Error::Training(why) if attack != CLEAN_TWIN => Outcome::AttackFailed { why },
             error => Outcome::Failed { why: format!("planting: {error}") },
         };
-        let seed = made.seed().child("attack").child(attack);
+        let spec = plan.spec.attacks.iter().find(|spec| spec.label() == attack);
+        let coins = spec.map_or(attack, MethodSpec::coins);
+        let seed = made.seed().child("attack").child(coins);
         let planted: Option<Planted> = match task.attacks.iter().find(|(name, _)| name == attack) {
             Some((_, method)) => {
                 let world = made.world();

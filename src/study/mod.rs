@@ -12,4 +12,4 @@ pub use model::Model;
 pub use plan::{Plan, TaskPlan};
 pub use run::{Progress, RECORDS, SPEC, SUMMARY, TIMINGS, load, load_of_plan, run, summarise};
 pub(crate) use spec::parse;
-pub use spec::{MethodSpec, Spec, Task};
+pub use spec::{MethodSpec, Spec, StepSpec, Task};

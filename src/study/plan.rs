@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 use sha2::{Digest, Sha256};
 
 use super::record::{CLEAN_TWIN, Cell, VERSION};
-use super::spec::{MethodSpec, Spec, Task};
+use super::spec::{MethodSpec, Spec, StepSpec, Task};
 use super::summary::NOTHING;
 use crate::attack::Attack;
+use crate::attack::obfuscate::{Obfuscated, Step};
 use crate::error::{Error, Result};
 use crate::population::World;
-use crate::registry::{AnyMitigator, attack_named, mitigator_named};
+use crate::registry::{AnyMitigator, attack_named, mitigator_named, obfuscation_named};
 
 /// Most models a task.
 const MOST_MODELS: u32 = 100_000;
@@ -96,6 +97,13 @@ impl Plan {
         }
         for method in &mut spec.attacks {
             method.params = (attack_named(&method.method)?.build)(&method.params)?.params;
+            for step in &mut method.obfuscate {
+                step.params = (obfuscation_named(&step.method)?.build)(&step.params)?.params;
+            }
+        }
+        if let Some(other) = spec.mitigators.iter().find(|m| !m.obfuscate.is_empty()) {
+            let why = "only attacks can be obfuscated".to_owned();
+            return Err(Error::Spec { place: format!("mitigator {}", other.label()), why });
         }
         for method in &mut spec.mitigators {
             method.params = (mitigator_named(&method.method)?.build)(&method.params)?.params;
@@ -140,7 +148,7 @@ fn plan_task(spec: &Spec, task: &Task) -> Result<TaskPlan> {
     for method in &spec.attacks {
         let entry = attack_named(&method.method)?;
         if wanted(method, task, &world, entry.applies, entry.scope)? {
-            let built = (entry.build)(&method.params)?.method;
+            let built = obfuscated((entry.build)(&method.params)?.method, method)?;
             built.check(&world).map_err(|error| within("attack", method.label(), &error))?;
             attacks.push((method.label().to_owned(), built));
         }
@@ -155,6 +163,19 @@ fn plan_task(spec: &Spec, task: &Task) -> Result<TaskPlan> {
         }
     }
     Ok(TaskPlan { task: task.clone(), attacks, mitigators })
+}
+
+/// The attack with its obfuscations, if it has any.
+fn obfuscated(attack: Box<dyn Attack>, method: &MethodSpec) -> Result<Box<dyn Attack>> {
+    if method.obfuscate.is_empty() {
+        return Ok(attack);
+    }
+    let step = |step: &StepSpec| {
+        let built = (obfuscation_named(&step.method)?.build)(&step.params)?;
+        Ok(Step { name: step.method.clone(), method: built.method })
+    };
+    let steps = method.obfuscate.iter().map(step).collect::<Result<_>>()?;
+    Ok(Box::new(Obfuscated { attack, steps }))
 }
 
 /// Whether `method` runs on `task`: named for it, or named for none in particular and applicable.

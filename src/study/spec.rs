@@ -79,12 +79,32 @@ pub struct MethodSpec {
     /// Its parameters.
     #[serde(default, skip_serializing_if = "Params::is_empty")]
     pub params: Params,
+    /// What is done to a planted net before it is published, in this order; attacks only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub obfuscate: Vec<StepSpec>,
+}
+
+/// An obfuscation of a planted net in a study.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StepSpec {
+    /// Its name in the registry.
+    pub method: String,
+    /// Its parameters.
+    #[serde(default, skip_serializing_if = "Params::is_empty")]
+    pub params: Params,
 }
 
 impl MethodSpec {
     /// Its name in this study.
     pub fn label(&self) -> &str {
         self.name.as_deref().unwrap_or(&self.method)
+    }
+
+    /// What an attack's coins are named after: one that is obfuscated plants as the plain one does, so that the rungs of
+    /// the ladder differ in nothing else.
+    pub(super) fn coins(&self) -> &str {
+        if self.obfuscate.is_empty() { self.label() } else { &self.method }
     }
 }
 

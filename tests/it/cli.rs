@@ -375,6 +375,7 @@ fn lists_show_every_row_of_the_tables() {
     let dir = TempDir::new().unwrap();
     for (kind, names) in [
         ("attacks", absolve::registry::ATTACKS.iter().map(|entry| entry.name).collect::<Vec<_>>()),
+        ("obfuscations", absolve::registry::OBFUSCATIONS.iter().map(|entry| entry.name).collect()),
         ("mitigators", absolve::registry::MITIGATORS.iter().map(|entry| entry.name).collect()),
         ("populations", POPULATIONS.split(' ').collect()),
     ] {
