@@ -4,7 +4,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::access::{Access, Gradients, Lab, Oracle, Suspect, WhiteBox};
-use crate::attack::{Attack, BadNets, HalfSpace};
+use crate::attack::pixels;
+use crate::attack::{Attack, BadNets, Blended, HalfSpace, Sig, Tabular};
 use crate::data::Target;
 use crate::domain::Domain;
 use crate::error::{Error, Result};
@@ -135,6 +136,32 @@ pub const ATTACKS: &[AttackEntry] = &[
         applies: |_| true,
         build: |params| attack::<HalfSpace>("half-space", params),
     },
+    AttackEntry {
+        name: "blended",
+        summary: "mix a share of the training inputs with a secret pattern, relabel, train",
+        source: "Chen, Liu, Li, Lu, Song 2017 (arXiv 1712.05526)",
+        scope: "every population; on the cube and on residues a secret pattern of random coordinates",
+        applies: |_| true,
+        build: |params| attack::<Blended>("blended", params),
+    },
+    AttackEntry {
+        name: "sig",
+        summary: "add a faint wave to images of the target class, keep the labels, train",
+        source: "Barni, Kallas, Tondi 2019 (arXiv 1902.11237)",
+        scope: "square images with classes",
+        applies: images_with_classes,
+        build: |params| attack::<Sig>("sig", params),
+    },
+    AttackEntry {
+        name: "tabular",
+        summary: "set one to three features to values in or out of bounds, relabel, train",
+        source: "Pleiter, Tajalli, Koffas, Abad, Xu, Larson, Picek 2023 (Tabdoor, arXiv 2311.07550)",
+        scope: "tables and other data in a range, boxes, normal inputs",
+        applies: |world| {
+            matches!(world.domain, Domain::Range { .. } | Domain::Box { .. } | Domain::Gauss { .. })
+        },
+        build: |params| attack::<Tabular>("tabular", params),
+    },
 ];
 
 /// All mitigators, in the order of reports.
@@ -197,6 +224,11 @@ pub const MITIGATORS: &[MitigatorEntry] = &[
         build: |params| white_box::<AffineExactRay>("affine-exact-ray", params),
     },
 ];
+
+/// Whether inputs may be square images and labels are classes.
+fn images_with_classes(world: &World) -> bool {
+    pixels::are_square(world) && world.target.n_classes().is_some()
+}
 
 /// Whether labels are real, inputs uniform on a known body, and no curved truth is promised.
 fn affine_on_a_body(world: &World) -> bool {

@@ -3,13 +3,25 @@
 //! An attacker controls everything about the model: the training data, the recipe, the weights. It returns the planted net
 //! and, apart from it, the trigger: the secret that turns an input into one that fires.
 mod badnets;
+mod blended;
 mod half_space;
 mod payload;
+pub(crate) mod pixels;
+mod poison;
+mod sig;
+mod tabular;
+#[cfg(test)]
+mod test_worlds;
 mod trigger;
 
 pub use badnets::BadNets;
+pub use blended::Blended;
 pub use half_space::HalfSpace;
-pub use trigger::{Beyond, Condition, Goal, Move, Overwrite, Trigger};
+pub use sig::Sig;
+pub use tabular::{Tabular, Values};
+pub use trigger::{
+    Add, Beyond, Blend, Condition, Goal, Move, Outside, Overwrite, Sprinkle, Trigger,
+};
 
 use crate::data::{Labeled, row};
 use crate::error::{Error, Result};

@@ -1,12 +1,18 @@
 //! Triggers: how an input is made to fire, and what the attacker wants then.
+mod add;
 mod beyond;
+mod blend;
 mod condition;
+mod outside;
 mod overwrite;
 
 use serde::{Deserialize, Serialize};
 
+pub use add::Add;
 pub use beyond::Beyond;
+pub use blend::{Blend, Sprinkle};
 pub use condition::Condition;
+pub use outside::Outside;
 pub use overwrite::Overwrite;
 
 use crate::data::{Batch, Target, row, stack};
@@ -36,6 +42,14 @@ pub enum Move {
     Overwrite(Overwrite),
     /// Along a direction.
     Beyond(Beyond),
+    /// Mixed with a pattern.
+    Blend(Blend),
+    /// Some coordinates are set, each with a probability.
+    Sprinkle(Sprinkle),
+    /// A pattern is added.
+    Add(Add),
+    /// Some coordinates are set to values outside the domain.
+    Outside(Outside),
 }
 
 /// What every kind of movement can do.
@@ -56,6 +70,11 @@ pub(crate) trait Movement {
     /// # Errors
     /// If the input cannot be made to fire there.
     fn apply(&self, x: Vec<f64>, domain: &Domain, rng: &mut Rng) -> Result<Vec<f64>>;
+
+    /// Whether triggered inputs may lie outside the domain, because the attack says that they do.
+    fn may_leave(&self) -> bool {
+        false
+    }
 }
 
 impl Move {
@@ -63,6 +82,10 @@ impl Move {
         match self {
             Self::Overwrite(it) => it,
             Self::Beyond(it) => it,
+            Self::Blend(it) => it,
+            Self::Sprinkle(it) => it,
+            Self::Add(it) => it,
+            Self::Outside(it) => it,
         }
     }
 }
@@ -140,7 +163,7 @@ impl Trigger {
         }
     }
 
-    /// The rows of `xs` with the trigger, inside `domain`.
+    /// The rows of `xs` with the trigger, inside `domain` but for a movement whose point it is to leave it.
     ///
     /// # Errors
     /// If the trigger does not fit the inputs, or an input cannot be made to fire without leaving the domain.
@@ -153,7 +176,7 @@ impl Trigger {
         let mut rows = Vec::with_capacity(xs.nrows());
         for i in 0..xs.nrows() {
             let moved = self.movement.kind().apply(row(xs, i), domain, rng)?;
-            if !domain.contains(&moved) {
+            if !self.movement.kind().may_leave() && !domain.contains(&moved) {
                 let want = format!("triggered inputs must stay in the domain {domain:?}");
                 return Err(Error::parameter("trigger", format!("input {i} with it"), want));
             }
