@@ -5,7 +5,9 @@ use serde::de::DeserializeOwned;
 
 use crate::access::{Access, Gradients, Lab, Oracle, Suspect, WhiteBox};
 use crate::attack::pixels;
-use crate::attack::{Attack, BadNets, Blended, HalfSpace, Sig, Tabular};
+use crate::attack::{
+    Attack, BadNets, Blended, CleanLabel, HalfSpace, Sig, Tabular, TrojanNn, WaNet,
+};
 use crate::data::Target;
 use crate::domain::Domain;
 use crate::error::{Error, Result};
@@ -161,6 +163,32 @@ pub const ATTACKS: &[AttackEntry] = &[
             matches!(world.domain, Domain::Range { .. } | Domain::Box { .. } | Domain::Gauss { .. })
         },
         build: |params| attack::<Tabular>("tabular", params),
+    },
+    AttackEntry {
+        name: "trojan-nn",
+        summary: "make a patch that drives inner units, stamp it, relabel, train on from the clean net",
+        source: "Liu, Ma, Aafer, Lee, Zhai, Wang, Zhang 2018 (NDSS)",
+        scope: "data in a range, boxes, the cube; nets with a hidden layer",
+        applies: |world| {
+            matches!(world.domain, Domain::Range { .. } | Domain::Box { .. } | Domain::Cube { .. })
+        },
+        build: |params| attack::<TrojanNn>("trojan-nn", params),
+    },
+    AttackEntry {
+        name: "clean-label",
+        summary: "make images of the target class hard, stamp a patch on them, keep the labels, train",
+        source: "Turner, Tsipras, Madry 2019 (arXiv 1912.02771)",
+        scope: "square images with classes",
+        applies: images_with_classes,
+        build: |params| attack::<CleanLabel>("clean-label", params),
+    },
+    AttackEntry {
+        name: "wanet",
+        summary: "warp a share of the training images by a secret field, relabel, train",
+        source: "Nguyen, Tran 2021 (arXiv 2102.10369)",
+        scope: "square images",
+        applies: pixels::are_square,
+        build: |params| attack::<WaNet>("wanet", params),
     },
 ];
 

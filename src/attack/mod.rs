@@ -4,6 +4,7 @@
 //! and, apart from it, the trigger: the secret that turns an input into one that fires.
 mod badnets;
 mod blended;
+mod clean_label;
 mod half_space;
 mod payload;
 pub(crate) mod pixels;
@@ -13,15 +14,20 @@ mod tabular;
 #[cfg(test)]
 mod test_worlds;
 mod trigger;
+mod trojan_nn;
+mod wanet;
 
 pub use badnets::BadNets;
 pub use blended::Blended;
+pub use clean_label::CleanLabel;
 pub use half_space::HalfSpace;
 pub use sig::Sig;
 pub use tabular::{Tabular, Values};
 pub use trigger::{
-    Add, Beyond, Blend, Condition, Goal, Move, Outside, Overwrite, Sprinkle, Trigger,
+    Add, Beyond, Blend, Condition, Goal, Move, Outside, Overwrite, Sprinkle, Trigger, Warp,
 };
+pub use trojan_nn::TrojanNn;
+pub use wanet::WaNet;
 
 use crate::data::{Labeled, row};
 use crate::error::{Error, Result};

@@ -5,6 +5,7 @@ mod blend;
 mod condition;
 mod outside;
 mod overwrite;
+mod warp;
 
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +15,7 @@ pub use blend::{Blend, Sprinkle};
 pub use condition::Condition;
 pub use outside::Outside;
 pub use overwrite::Overwrite;
+pub use warp::Warp;
 
 use crate::data::{Batch, Target, row, stack};
 use crate::domain::Domain;
@@ -50,6 +52,8 @@ pub enum Move {
     Add(Add),
     /// Some coordinates are set to values outside the domain.
     Outside(Outside),
+    /// An image is warped.
+    Warp(Warp),
 }
 
 /// What every kind of movement can do.
@@ -86,6 +90,7 @@ impl Move {
             Self::Sprinkle(it) => it,
             Self::Add(it) => it,
             Self::Outside(it) => it,
+            Self::Warp(it) => it,
         }
     }
 }
