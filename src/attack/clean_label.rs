@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::payload::goal;
 use super::pixels::corners;
 use super::poison::{
-    all_of, check_class, check_share, draw_worthwhile, rows_of, stamp, train, with_inputs,
+    all_of, check_class, draw_worthwhile, rows_of, stamp, train, with_inputs,
 };
 use super::{Attack, Move, Overwrite, Planted, Trigger, Victim};
 use crate::data::{Batch, Target};
