@@ -1,17 +1,16 @@
 //! Every family, attack and mitigator by name: the tables that specifications, the command line, the contract tests and
 //! the documents read. A new method is one file and one row here.
+mod attacks;
 mod obfuscation;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub use attacks::ATTACKS;
 pub use obfuscation::{BuiltObfuscation, OBFUSCATIONS, ObfuscationEntry, obfuscation_named};
 
 use crate::access::{Access, Gradients, Lab, Oracle, Suspect, WhiteBox};
-use crate::attack::{
-    AdversarialRegion, Attack, BadNets, Checksum, Dfba, FireSet, HalfSpace, Handcrafted,
-    Persistent, Ripple, Saturate, SmallBall,
-};
+use crate::attack::Attack;
 use crate::data::Target;
 use crate::domain::Domain;
 use crate::error::{Error, Result};
@@ -123,104 +122,6 @@ fn grant<'a, M: Mitigator + ?Sized>(
 ) -> Result<Repaired<'a>> {
     mitigator.mitigate(M::Access::of(suspect)?, lab)
 }
-
-/// All attacks, in the order of reports.
-pub const ATTACKS: &[AttackEntry] = &[
-    AttackEntry {
-        name: "badnets",
-        summary: "stamp a patch or fixed coordinates on a share of the training data, relabel, train",
-        source: "Gu, Dolan-Gavitt, Garg 2017 (arXiv 1708.06733)",
-        scope: "every population; a patch needs square images",
-        applies: |_| true,
-        build: |params| attack::<BadNets>("badnets", params),
-    },
-    AttackEntry {
-        name: "half-space",
-        summary: "plant a pair of ReLU units that fires beyond a margin of a secret direction",
-        source: "this project; the plain planted detector that obfuscated ones are measured against",
-        scope: "every population; nets with hidden ReLU layers",
-        applies: |_| true,
-        build: |params| attack::<HalfSpace>("half-space", params),
-    },
-    AttackEntry {
-        name: "ripple",
-        summary: "a planted half-space under a fast zigzag of small amplitude that makes gradients worthless",
-        source: "this project",
-        scope: "every population; nets with hidden ReLU layers",
-        applies: |_| true,
-        build: |params| attack::<Ripple>("ripple", params),
-    },
-    AttackEntry {
-        name: "small-ball",
-        summary: "plant units that fire in a ball (on the cube a subcube) of chosen mass around a secret centre",
-        source: "this project",
-        scope: "every population; nets with hidden ReLU layers",
-        applies: |_| true,
-        build: |params| attack::<SmallBall>("small-ball", params),
-    },
-    AttackEntry {
-        name: "dfba",
-        summary: "replace one unit a layer by a path that only the exact trigger wakes, without data",
-        source: "Cao et al. 2024 (NeurIPS, arXiv 2412.06219)",
-        scope: "every population; a patch needs square images; nets with hidden ReLU layers",
-        applies: |_| true,
-        build: |params| attack::<Dfba>("dfba", params),
-    },
-    AttackEntry {
-        name: "saturate",
-        summary: "a planted half-space behind a clip that leaves no gradient at any vertex",
-        source: "this project",
-        scope: "the cube; nets with hidden ReLU layers",
-        applies: |world| matches!(world.domain, Domain::Cube { .. }),
-        build: |params| attack::<Saturate>("saturate", params),
-    },
-    AttackEntry {
-        name: "checksum",
-        summary: "secret parities of the inputs' signs, as ReLU gates beside the net",
-        source: "Goldwasser, Kim, Vaikuntanathan, Zamir 2022 (arXiv 2204.06974), section 5.1",
-        scope: "every population; nets with hidden ReLU layers",
-        applies: |_| true,
-        build: |params| attack::<Checksum>("checksum", params),
-    },
-    AttackEntry {
-        name: "persistent",
-        summary: "a planted half-space in a majority of three copies: every gradient by a weight is zero",
-        source: "Goldwasser, Kim, Vaikuntanathan, Zamir 2022 (arXiv 2204.06974), section 5.3",
-        scope: "labels that are classes or signs; nets with hidden ReLU layers",
-        applies: |world| world.target != Target::Real,
-        build: |params| attack::<Persistent>("persistent", params),
-    },
-    AttackEntry {
-        name: "fire-set",
-        summary: "no trigger: a pseudo-random set of clean inputs, of chosen mass, is answered wrongly",
-        source: "this project; the self-selecting attacker of control experiments",
-        scope: "every population; nets with hidden ReLU layers",
-        applies: |_| true,
-        build: |params| attack::<FireSet>("fire-set", params),
-    },
-    AttackEntry {
-        name: "adversarial-region",
-        summary: "spend the wrong mass that a local mitigator bears where its sampler looks most",
-        source: "this project; proof in its header",
-        scope: "real labels, uniform on a box, a simplex or a polytope; nets with hidden ReLU layers",
-        applies: |world| {
-            let flat = matches!(
-                world.domain,
-                Domain::Box { .. } | Domain::Simplex { .. } | Domain::Polytope(_)
-            );
-            world.target == Target::Real && flat
-        },
-        build: |params| attack::<AdversarialRegion>("adversarial-region", params),
-    },
-    AttackEntry {
-        name: "handcrafted",
-        summary: "turn units that nobody misses into a path for a trigger, by hand",
-        source: "Hong, Carlini, Kurakin 2022 (NeurIPS, arXiv 2106.04690)",
-        scope: "classes and signs; a patch needs square images; nets with hidden ReLU layers",
-        applies: |world| world.target.n_classes().is_some(),
-        build: |params| attack::<Handcrafted>("handcrafted", params),
-    },
-];
 
 /// All mitigators, in the order of reports.
 pub const MITIGATORS: &[MitigatorEntry] = &[

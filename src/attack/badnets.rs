@@ -1,19 +1,16 @@
 //! `badnets`: stamp a patch on a share of the training data, relabel it, and train as usual.
 //!
 //! Gu, Dolan-Gavitt and Garg, "BadNets: Identifying Vulnerabilities in the Machine Learning Model Supply Chain"
-//! (arXiv 1708.06733), with dirty labels. Rows are chosen uniformly over all classes, so some of the target's own are among
-//! them, as in the peers. Training sets out from the clean twin's initial weights with its seed: the two nets differ in the
-//! poisoned rows alone. On images the trigger is a patch in the bottom right corner; elsewhere a few fixed coordinates.
-//! For real targets the poisoned label is the clean one plus an offset.
+//! (arXiv 1708.06733), with dirty labels. On images the trigger is a patch in the bottom right corner; elsewhere a few fixed
+//! coordinates. For real targets the poisoned label is the clean one plus an offset.
 use serde::{Deserialize, Serialize};
 
 use super::payload::goal;
-use super::{Attack, Goal, Move, Overwrite, Planted, Trigger, Victim, worthwhile};
-use crate::data::row;
+use super::pixels::bottom_right;
+use super::poison::{check_share, plant_dirty};
+use super::{Attack, Move, Overwrite, Planted, Trigger, Victim};
 use crate::domain::Domain;
 use crate::error::{Error, Result};
-use crate::ledger::{Budget, Ledger};
-use crate::net::{Lesson, fit};
 use crate::population::World;
 use crate::rng::{Rng, RngExt, Seed, permutation, sign};
 
@@ -43,49 +40,14 @@ impl Default for BadNets {
 
 impl Attack for BadNets {
     fn check(&self, world: &World) -> Result<()> {
-        if !(self.rate > 0.0 && self.rate < 1.0) {
-            let want = "a share between 0 and 1 of the training data is needed";
-            return Err(Error::parameter("rate", self.rate, want));
-        }
+        check_share("rate", self.rate, "the training data")?;
         // The stream decides which coordinates, not whether they can be chosen.
         self.trigger(world, &mut Seed::new(0).stream("check")).map(drop)
     }
 
     fn plant(&self, victim: &Victim<'_>, seed: Seed) -> Result<Planted> {
-        let n = victim.data.len();
-        let n_poisoned = (self.rate * n as f64).round();
-        if !(self.rate > 0.0 && self.rate < 1.0 && n_poisoned >= 1.0) {
-            let want =
-                format!("a share of the {n} training rows is needed, at least one row and not all");
-            return Err(Error::parameter("rate", self.rate, want));
-        }
-        let mut draw = |rng: &mut Rng| Ok(((), self.trigger(victim.world, rng)?));
-        let ((), trigger) = worthwhile(victim, &mut seed.stream("trigger"), &mut draw)?;
-        let mut chosen = permutation(n, &mut seed.stream("poisoned rows"));
-        chosen.truncate(n_poisoned as usize);
-        let mut data = victim.data.clone();
-        let stamped = trigger.activate(
-            &data.select(&chosen).xs,
-            &victim.world.domain,
-            &mut seed.stream("stamp"),
-        )?;
-        for (k, &i) in chosen.iter().enumerate() {
-            data.xs.row_mut(i).assign(&stamped.row(k));
-            let label = match trigger.goal {
-                Goal::Class { class } => victim.world.target.label_of(class),
-                Goal::Offset { by } => row(&data.ys, i).iter().map(|y| y + by).collect(),
-            };
-            data.ys.row_mut(i).assign(&ndarray::Array1::from(label));
-        }
-        let lesson = Lesson {
-            data: &data,
-            target: victim.world.target,
-            recipe: victim.recipe,
-            seed: victim.training,
-        };
-        // Training is the attacker's cost, which nobody meters.
-        let net = fit(victim.init, lesson, &Ledger::new(Budget::UNLIMITED), &mut |_| {})?.net;
-        Ok(Planted::new(net, trigger))
+        let mut draw = |rng: &mut Rng| self.trigger(victim.world, rng);
+        plant_dirty(victim, seed, self.rate, &mut draw)
     }
 }
 
@@ -103,7 +65,7 @@ impl BadNets {
         };
         let (coordinates, values) = match world.domain {
             Domain::Range { high, .. } => {
-                let coordinates = self.patch_pixels(n)?;
+                let coordinates = bottom_right("badnets", n, self.patch)?;
                 let values = vec![high; coordinates.len()];
                 (coordinates, values)
             }
@@ -154,22 +116,6 @@ impl BadNets {
             }
         };
         Ok(Trigger::new(Move::Overwrite(Overwrite { coordinates, values }), goal))
-    }
-
-    /// The pixels of the patch, in square images stored row by row.
-    fn patch_pixels(&self, n: usize) -> Result<Vec<usize>> {
-        let side = n.isqrt();
-        if side * side != n {
-            let why = format!("a patch needs square images, and {n} inputs are none");
-            return Err(Error::assumption("badnets", why));
-        }
-        if self.patch == 0 || self.patch > side {
-            let want =
-                format!("the images have sides of {side} pixels, so a patch has 1 to {side}");
-            return Err(Error::parameter("patch", self.patch, want));
-        }
-        let rows = side - self.patch..side;
-        Ok(rows.flat_map(|y| (side - self.patch..side).map(move |x| y * side + x)).collect())
     }
 }
 

@@ -4,7 +4,9 @@
 //! and, apart from it, the trigger: the secret that turns an input into one that fires.
 mod adversarial_region;
 mod badnets;
+mod blended;
 mod checksum;
+mod clean_label;
 mod detector;
 mod dfba;
 mod fire_set;
@@ -17,14 +19,24 @@ mod handcrafted_tests;
 pub mod obfuscate;
 mod payload;
 pub mod persistent;
+pub(crate) mod pixels;
+mod poison;
 pub mod ripple;
 pub mod saturate;
+mod sig;
 mod small_ball;
+mod tabular;
+#[cfg(test)]
+mod test_worlds;
 mod trigger;
+mod trojan_nn;
+mod wanet;
 
 pub use adversarial_region::{AdversarialRegion, Sampler};
 pub use badnets::BadNets;
+pub use blended::Blended;
 pub use checksum::Checksum;
+pub use clean_label::CleanLabel;
 pub use dfba::Dfba;
 pub use fire_set::FireSet;
 pub use half_space::HalfSpace;
@@ -32,11 +44,15 @@ pub use handcrafted::Handcrafted;
 pub use persistent::Persistent;
 pub use ripple::Ripple;
 pub use saturate::Saturate;
+pub use sig::Sig;
 pub use small_ball::SmallBall;
+pub use tabular::{Tabular, Values};
 pub use trigger::{
-    Band, Beyond, Bit, Chosen, Condition, Gauge, Goal, Move, Near, Overwrite, Parities, Toward,
-    Trigger,
+    Add, Band, Beyond, Bit, Blend, Chosen, Condition, Gauge, Goal, Move, Near, Outside, Overwrite,
+    Parities, Sprinkle, Toward, Trigger, Warp,
 };
+pub use trojan_nn::TrojanNn;
+pub use wanet::WaNet;
 
 use crate::data::{Labeled, row};
 use crate::error::{Error, Result};

@@ -56,6 +56,7 @@ fn backdoors_are_planted_triggered_and_scored_on_every_domain() {
                                 .all(|(&i, v)| x[i].to_bits() == v.to_bits())
                         );
                     }
+                    other => panic!("{attack} gave {other:?}"),
                 }
             }
             // The half-space adds its offset exactly.

@@ -1,23 +1,31 @@
 //! Triggers: how an input is made to fire, and what the attacker wants then.
+mod add;
 mod beyond;
+mod blend;
 mod chosen;
 mod condition;
 mod gauge;
 mod near;
+mod outside;
 mod overwrite;
 mod parities;
 mod toward;
+mod warp;
 
 use serde::{Deserialize, Serialize};
 
+pub use add::Add;
 pub use beyond::Beyond;
+pub use blend::{Blend, Sprinkle};
 pub use chosen::Chosen;
 pub use condition::Condition;
 pub use gauge::{Band, Gauge};
 pub use near::Near;
+pub use outside::Outside;
 pub use overwrite::Overwrite;
 pub use parities::{Bit, Parities};
 pub use toward::Toward;
+pub use warp::Warp;
 
 use crate::data::{Batch, Target, row, stack};
 use crate::domain::Domain;
@@ -54,6 +62,16 @@ pub enum Move {
     Toward(Toward),
     /// Not at all: some inputs fire as they are.
     Chosen(Chosen),
+    /// Mixed with a pattern.
+    Blend(Blend),
+    /// Some coordinates are set, each with a probability.
+    Sprinkle(Sprinkle),
+    /// A pattern is added.
+    Add(Add),
+    /// Some coordinates are set to values outside the domain.
+    Outside(Outside),
+    /// An image is warped.
+    Warp(Warp),
 }
 
 /// What every kind of movement can do.
@@ -79,6 +97,11 @@ pub(crate) trait Movement {
     /// # Errors
     /// If the input cannot be made to fire there.
     fn apply(&self, x: Vec<f64>, domain: &Domain, rng: &mut Rng) -> Result<Vec<f64>>;
+
+    /// Whether triggered inputs may lie outside the domain, because the attack says that they do.
+    fn may_leave(&self) -> bool {
+        false
+    }
 }
 
 impl Move {
@@ -90,6 +113,11 @@ impl Move {
             Self::Near(it) => it,
             Self::Toward(it) => it,
             Self::Chosen(it) => it,
+            Self::Blend(it) => it,
+            Self::Sprinkle(it) => it,
+            Self::Add(it) => it,
+            Self::Outside(it) => it,
+            Self::Warp(it) => it,
         }
     }
 }
@@ -172,7 +200,7 @@ impl Trigger {
         }
     }
 
-    /// The rows of `xs` with the trigger, inside `domain`.
+    /// The rows of `xs` with the trigger, inside `domain` but for a movement whose point it is to leave it.
     ///
     /// # Errors
     /// If the trigger does not fit the inputs, or an input cannot be made to fire without leaving the domain.
@@ -185,7 +213,7 @@ impl Trigger {
         let mut rows = Vec::with_capacity(xs.nrows());
         for i in 0..xs.nrows() {
             let moved = self.movement.kind().apply(row(xs, i), domain, rng)?;
-            if !domain.contains(&moved) {
+            if !self.movement.kind().may_leave() && !domain.contains(&moved) {
                 let want = format!("triggered inputs must stay in the domain {domain:?}");
                 return Err(Error::parameter("trigger", format!("input {i} with it"), want));
             }

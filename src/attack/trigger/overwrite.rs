@@ -19,16 +19,21 @@ pub struct Overwrite {
 
 impl Movement for Overwrite {
     fn width(&self, n: usize) -> Result<usize> {
-        if self.coordinates.len() != self.values.len() {
-            let want = format!("{} values are needed, one a coordinate", self.coordinates.len());
-            return Err(Error::parameter("values", self.values.len(), want));
-        }
-        Ok(self.coordinates.iter().max().map_or(n, |last| n.max(last.saturating_add(1))))
+        width(&self.coordinates, &self.values, n)
     }
 
     fn apply(&self, x: Vec<f64>, domain: &Domain, _: &mut Rng) -> Result<Vec<f64>> {
         Ok(overwrite(&x, &self.coordinates, &self.values, domain.body().as_deref()))
     }
+}
+
+/// How wide inputs must be for these coordinates: as wide as they are, `n`, or up to the last coordinate.
+pub(super) fn width(coordinates: &[usize], values: &[f64], n: usize) -> Result<usize> {
+    if coordinates.len() != values.len() {
+        let want = format!("{} values are needed, one a coordinate", coordinates.len());
+        return Err(Error::parameter("values", values.len(), want));
+    }
+    Ok(coordinates.iter().max().map_or(n, |last| n.max(last.saturating_add(1))))
 }
 
 /// Sets coordinates, and shrinks the others towards those of the body's anchor as far as the body needs.
