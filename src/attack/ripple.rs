@@ -195,11 +195,10 @@ pub fn span(domain: &Domain, direction: &[f64]) -> (f64, f64) {
         Domain::Ball { .. }
         | Domain::Simplex { .. }
         | Domain::Ellipsoid(_)
-        | Domain::Polytope(_) => {
-            let body = domain.body().expect("these are bodies");
+        | Domain::Polytope(_) => domain.body().map_or((0.0, 0.0), |body| {
             let back: Vec<f64> = direction.iter().map(|d| -d).collect();
             (dot(&body.farthest(&back)), dot(&body.farthest(direction)))
-        }
+        }),
     }
 }
 

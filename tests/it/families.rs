@@ -48,7 +48,7 @@ fn backdoors_are_planted_triggered_and_scored_on_every_domain() {
                 assert!(model.world().domain.contains(&x), "{:?}", task.population);
                 match &planted.trigger.movement {
                     Move::Beyond(_) | Move::Near(_) => {
-                        assert_eq!(planted.trigger.fires(&x), Some(true))
+                        assert_eq!(planted.trigger.fires(&x), Some(true));
                     }
                     Move::Overwrite(Overwrite { coordinates, values }) => {
                         assert!(
