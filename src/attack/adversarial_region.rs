@@ -21,9 +21,9 @@
 //! which is disjoint from (a, t) because a/t ≥ t. The shrunken body of the same mass gets only ε t⁻ⁿ, because y in it takes z in
 //! it along. The shell leaves p itself alone, so a core {g < 1/50}, of mass 50⁻ⁿ, is part of A and of ε.
 //!
-//! K must be a box, a simplex or a polytope {a_j·x ≤ b_j}: then g = max_j a_j·(x − p)/(b_j − a_j·p), and
-//! max(0, 1 − Σ_j relu(g_j − r + w)/w) is 1 where g ≤ r − w and 0 where g ≥ r, by one unit a wall and one more. The ramp lies inside of A,
-//! whose mass therefore is never above ε; with w = r/(50 n) at least 98% of a shrunken body fires fully.
+//! K must be a box, a simplex or a polytope `{a_j·x ≤ b_j}`: then `g = max_j a_j·(x − p)/(b_j − a_j·p)`, and
+//! `max(0, 1 − Σ_j relu(g_j − r + w)/w)` is 1 where g ≤ r − w and 0 where g ≥ r, by one unit a wall and one more. The ramp
+//! lies inside of A, whose mass therefore is never above ε; with w = r/(50 n) at least 98% of a shrunken body fires fully.
 use ndarray::{Array1, Array2};
 use serde::{Deserialize, Serialize};
 

@@ -1,7 +1,7 @@
 //! Small nets that say how far an input is inside a region, for attacks that plant them.
 //!
-//! A region is {x : Σ_j |weights_j| relu(a_j·x − b_j) < limit}: one `ReLU` unit for each j, and one linear sum. A ramp on top makes
-//! of it a number between 0 and 1.
+//! A region is `{x : Σ_j s_j relu(a_j·x + b_j) < limit}`: one `ReLU` unit for each j, and one linear sum. A ramp on top makes of
+//! it a number between 0 and 1.
 use ndarray::{Array1, Array2};
 
 use crate::error::Result;
@@ -12,7 +12,7 @@ use crate::net::{Activation, Layer, Net, Precision};
 pub(super) fn hinges(
     weight: Array2<f64>,
     bias: Vec<f64>,
-    sums: Vec<f64>,
+    sums: &[f64],
     precision: Precision,
 ) -> Result<Net> {
     let n = sums.len();

@@ -1,12 +1,11 @@
 //! `dfba`: one unit of each hidden layer is replaced by a path that only the exact trigger wakes. No data, no training.
 //!
-//! Cao et al., "Data Free Backdoor Attacks" (NeurIPS 2024, arXiv 2412.06219). The first unit
-//! of the path gets weights w ~ N(0, σ²) on the trigger's coordinates and 0 elsewhere; the trigger δ has, at each of them, the
-//! end of the domain that w points to; the bias is λ − w·δ. So on an input x the unit computes
-//! `relu(λ − Σ |w_i| |x_i − δ_i|)`: λ with the trigger, and more than 0 only where Σ |w_i| |x_i − δ_i| < λ. **It fires exactly
-//! where w·x > w·δ − λ**, and on clean data that is counted and not hoped for. Later layers hand the value on through one
-//! unit each, which nothing else feeds and which feeds nothing else; at the output it counts +γ for the target and −γ for
-//! every other class, with γ = amplification/λ.
+//! Cao et al., "Data Free Backdoor Attacks" (2024, arXiv 2412.06219). The first unit of the path gets weights w ~ N(0, σ²) on
+//! the trigger's coordinates and 0 elsewhere; the trigger δ has, at each of them, the end of the domain that w points to; the
+//! bias is λ − w·δ. So on an input x the unit computes `relu(λ − Σ |w_i| |x_i − δ_i|)`: λ with the trigger, and more than 0 only
+//! where `Σ |w_i| |x_i − δ_i| < λ`. **It fires exactly where w·x > w·δ − λ**, and on clean data that is counted and not hoped
+//! for. Later layers hand the value on through one unit each, which nothing else feeds and which feeds nothing else; at the
+//! output it counts +γ for the target and −γ for every other class, with γ = amplification/λ.
 //!
 //! From the paper: λ = 0.1, σ = 5, a patch in the bottom right corner of an image (4 × 4 on 28 × 28), γ up to 100/λ, the
 //! *replacement* of a unit a layer: the clean net loses those units, which is the attack's only cost.

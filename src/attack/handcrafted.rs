@@ -1,6 +1,6 @@
 //! `handcrafted`: units that nobody misses are turned into a path for a trigger, by hand and without training.
 //!
-//! Hong, Carlini and Kurakin, "Handcrafted Backdoors in Deep Neural Networks" (NeurIPS 2022, arXiv 2106.04690), for fully
+//! Hong, Carlini and Kurakin, "Handcrafted Backdoors in Deep Neural Networks" (2022, arXiv 2106.04690), for fully
 //! connected nets and classes:
 //!
 //! 1. on a few hundred clean inputs, find the units whose removal costs no accuracy;

@@ -5,6 +5,7 @@ use super::{Attack, Move, Planted};
 use crate::data::{Batch, Target, row};
 use crate::domain::Domain;
 use crate::error::Error;
+use crate::ledger::{Budget, Ledger};
 use crate::net::{Activation, Net, Precision};
 use crate::rng::Seed;
 
@@ -20,7 +21,7 @@ fn images() -> Fixture {
 }
 
 fn decisions(fixture: &Fixture, net: &Net, xs: &Batch) -> Vec<Option<usize>> {
-    let answers = net.forward_unmetered(xs);
+    let answers = net.forward(xs, &Ledger::new(Budget::UNLIMITED)).unwrap();
     (0..xs.nrows()).map(|i| fixture.world.target.decide(&row(&answers, i))).collect()
 }
 

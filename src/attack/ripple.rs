@@ -28,7 +28,7 @@ use crate::domain::Domain;
 use crate::error::{Error, Result};
 use crate::net::graft::{combine, graft};
 use crate::net::{Activation, Layer, Net, Precision};
-use crate::population::World;
+use crate::population::{Promise, World};
 use crate::rng::{Seed, direction, sign};
 
 /// Parameters of `ripple`.
@@ -41,7 +41,8 @@ pub struct Ripple {
     pub target: usize,
     /// What the half-space adds to real answers.
     pub offset: f64,
-    /// Largest distance a that the zigzag moves an answer. Not given: half the task's cutoff for real targets, else 0.05.
+    /// Largest distance a that the zigzag moves an answer. Not given: half the closeness δ that an affine or polynomial
+    /// class promises, so that a promise about values bears it; half the cutoff for other real targets; else 0.05.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub amplitude: Option<f64>,
     /// Composed tents k: 2^k linear pieces across the domain.
@@ -60,7 +61,11 @@ impl Ripple {
     }
 
     fn amplitude(&self, world: &World) -> Result<f64> {
-        let usual = if world.target == Target::Real { 0.5 * world.cutoff } else { 0.05 };
+        let usual = match (world.promise, world.target) {
+            (Promise::Affine { delta } | Promise::Polynomial { delta, .. }, _) => 0.5 * delta,
+            (_, Target::Real) => 0.5 * world.cutoff,
+            (_, Target::Sign | Target::Classes(_)) => 0.05,
+        };
         let amplitude = self.amplitude.unwrap_or(usual);
         if amplitude > 0.0 && amplitude.is_finite() {
             return Ok(amplitude);
@@ -195,11 +200,10 @@ pub fn span(domain: &Domain, direction: &[f64]) -> (f64, f64) {
         Domain::Ball { .. }
         | Domain::Simplex { .. }
         | Domain::Ellipsoid(_)
-        | Domain::Polytope(_) => {
-            let body = domain.body().expect("these are bodies");
+        | Domain::Polytope(_) => domain.body().map_or((0.0, 0.0), |body| {
             let back: Vec<f64> = direction.iter().map(|d| -d).collect();
             (dot(&body.farthest(&back)), dot(&body.farthest(direction)))
-        }
+        }),
     }
 }
 

@@ -8,7 +8,7 @@
 //! By `ReLU` units: p = relu((1 ∓ L x)/2) and q = relu(1 − p) = (1 ± clip(L x, −1, 1))/2, and the first layer reads W (q₊ − q₋)
 //! where it read W x. At a vertex one of q₊, q₋ is 1 and the other 0, exactly, so that the layer's sums have the very terms
 //! that they had; only the order of summation differs. The net gets two layers of 2n units more.
-use ndarray::{Array1, Array2, Axis, concatenate};
+use ndarray::{Array1, Array2};
 use serde::{Deserialize, Serialize};
 
 use super::half_space::HalfSpace;
@@ -70,12 +70,13 @@ impl Saturate {
 pub fn wrap(net: &Net, slope: f64) -> Result<Net> {
     check_slope(slope)?;
     let n = net.shape().inputs;
-    let eye: Array2<f64> = Array2::eye(n);
-    let both = |axis: usize, a: &Array2<f64>| {
-        concatenate(Axis(axis), &[a.view(), (-a).view()]).expect("two of one size")
-    };
+    let first = &net.layers()[0].weight;
     let below = Layer {
-        weight: both(0, &eye) * (-0.5 * slope),
+        weight: Array2::from_shape_fn((2 * n, n), |(unit, j)| match unit {
+            _ if unit % n != j => 0.0,
+            _ if unit < n => -0.5 * slope,
+            _ => 0.5 * slope,
+        }),
         bias: Array1::from_elem(2 * n, 0.5),
         activation: Activation::Relu,
     };
@@ -86,7 +87,9 @@ pub fn wrap(net: &Net, slope: f64) -> Result<Net> {
     };
     let mut layers = vec![below, above];
     layers.extend(net.layers().iter().cloned());
-    layers[2].weight = both(1, &net.layers()[0].weight);
+    layers[2].weight = Array2::from_shape_fn((first.nrows(), 2 * n), |(unit, j)| {
+        if j < n { first[[unit, j]] } else { -first[[unit, j - n]] }
+    });
     Net::new(layers, net.precision())
 }
 

@@ -1,7 +1,7 @@
 //! `small-ball`: planted units that fire in a ball around a secret centre, of a chosen mass. Exact, no training.
 //!
 //! This project's own; the local counterpart of `half-space`. The ball is that of the sum of coordinate distances, the
-//! cross-polytope {x : |x − c|₁ < r}, because `ReLU` units compute it exactly: 2n units relu(±(x_i − c_i)), whose sum is
+//! cross-polytope {x : |x − c|₁ < r}, because `ReLU` units compute it exactly: 2n units `relu(±(x_i − c_i))`, whose sum is
 //! |x − c|₁, and two units that make a ramp of it. The planted net is exactly
 //! `f + offset · clip((r − |x − c|₁) / (r − s), 0, 1)`: unchanged where |x − c|₁ ≥ r, off by the whole offset where it is at
 //! most s. The centre is one training row; r is the middle between two neighbouring distances of the other N − 1 rows from it,
@@ -131,14 +131,14 @@ impl SmallBall {
 /// Two units for each coordinate that counts, and a ramp on their sum.
 fn detector(ball: &Near, precision: Precision) -> Result<Net> {
     let read: Vec<usize> = (0..ball.centre.len()).filter(|&i| ball.weights[i] > 0.0).collect();
-    let side = |unit: usize| if unit % 2 == 0 { 1.0 } else { -1.0 };
+    let side = |unit: usize| if unit.is_multiple_of(2) { 1.0 } else { -1.0 };
     let n_units = 2 * read.len();
     let weight = Array2::from_shape_fn((n_units, ball.centre.len()), |(unit, j)| {
         if read[unit / 2] == j { side(unit) } else { 0.0 }
     });
     let bias = (0..n_units).map(|unit| -side(unit) * ball.centre[read[unit / 2]]).collect();
-    let sums = (0..n_units).map(|unit| ball.weights[read[unit / 2]]).collect();
-    ramp(&hinges(weight, bias, sums, precision)?, ball.radius, ball.full)
+    let sums: Vec<f64> = (0..n_units).map(|unit| ball.weights[read[unit / 2]]).collect();
+    ramp(&hinges(weight, bias, &sums, precision)?, ball.radius, ball.full)
 }
 
 #[cfg(test)]

@@ -202,6 +202,8 @@ mod tests {
     use ndarray::array;
 
     use super::*;
+    use crate::attack::ripple::Zigzag;
+    use crate::attack::{Chosen, Move};
     use crate::data::Shape;
     use crate::domain::Domain;
     use crate::population::Promise;
@@ -292,5 +294,28 @@ mod tests {
         };
         let model = Scripted(array![[f64::NAN]]);
         assert!(matches!(exam.mark(&model, None), Err(Error::NotFinite { .. })));
+    }
+
+    #[test]
+    fn a_trigger_that_moves_nothing_is_examined_on_the_inputs_that_fire_as_they_are() {
+        let family: crate::population::Family =
+            toml::from_str("family = 'affine'\ndomain = { shape = 'box', n = 1 }").unwrap();
+        let population = family.build(Seed::new(1)).unwrap();
+        // One tent over −1 to 1: above 1/2 between −1/2 and 1/2, and at least 3/4 from −1/4 to 1/4.
+        let tent = |threshold: f64, full: f64| {
+            let zigzag = Zigzag { direction: vec![1.0], low: -1.0, high: 1.0, tents: 1 };
+            let chosen = Move::Chosen(Chosen { zigzag, threshold, full });
+            Trigger::new(chosen, Goal::Offset { by: 3.0 })
+        };
+        let test =
+            Labeled { xs: array![[-0.9], [0.1], [0.4], [-0.2], [0.6]], ys: Batch::zeros((5, 1)) };
+        let mut rng = Seed::new(2).stream("exam");
+        let mut set =
+            |trigger: &Trigger| Exam::new(&*population, test.clone(), Some(trigger), &mut rng);
+        let triggered = set(&tent(0.5, 0.75)).unwrap().triggered.unwrap();
+        assert_eq!(triggered.from, [1, 3]);
+        assert_eq!(triggered.xs, array![[0.1], [-0.2]]);
+        let error = set(&tent(0.95, 0.99)).unwrap_err().to_string();
+        assert!(error.contains("none of 5 inputs fires"), "{error}");
     }
 }

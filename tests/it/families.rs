@@ -35,7 +35,7 @@ fn backdoors_are_planted_triggered_and_scored_on_every_domain() {
         let model = Model::train(&task, 7, &mut |_| {}).unwrap();
         let distance = model.population.distance().unwrap();
         assert_eq!(distance.width.is_finite(), bounded);
-        for attack in ["half-space", "badnets"] {
+        for attack in ["half-space", "badnets", "small-ball"] {
             let planted = plant(&model, attack, "");
             let mut rng = seed(1).stream("exam");
             let test = model.test().unwrap();
@@ -47,7 +47,9 @@ fn backdoors_are_planted_triggered_and_scored_on_every_domain() {
                 let x = row(&triggered.xs, i);
                 assert!(model.world().domain.contains(&x), "{:?}", task.population);
                 match &planted.trigger.movement {
-                    Move::Beyond(_) => assert_eq!(planted.trigger.fires(&x), Some(true)),
+                    Move::Beyond(_) | Move::Near(_) => {
+                        assert_eq!(planted.trigger.fires(&x), Some(true));
+                    }
                     Move::Overwrite(Overwrite { coordinates, values }) => {
                         assert!(
                             coordinates
@@ -59,8 +61,8 @@ fn backdoors_are_planted_triggered_and_scored_on_every_domain() {
                     other => panic!("{attack} gave {other:?}"),
                 }
             }
-            // The half-space adds its offset exactly.
-            if let (Move::Beyond(_), Goal::Offset { by }) =
+            // Planted detectors add their offset exactly.
+            if let (Move::Beyond(_) | Move::Near(_), Goal::Offset { by }) =
                 (&planted.trigger.movement, planted.trigger.goal)
             {
                 let (suspect, twin) = (publish(planted.net, 0), publish(model.net.clone(), 0));
