@@ -13,7 +13,7 @@
 //! The paper's N answers with one bit by threshold gates. Here it is a planted `ReLU` net made to answer in bits: of a sign target
 //! `step(y)`; of k classes, `step(y_b − y_a)` for every pair and then, for each class, the conjunction of its k − 1 duels, ties to the first class as
 //! everywhere. The net answers 1 for the class it decides for and 0 for the others, and decides as the net within it did.
-use ndarray::{Array1, Array2, Axis, concatenate};
+use ndarray::{Array1, Array2};
 use serde::{Deserialize, Serialize};
 
 use super::half_space::HalfSpace;
@@ -40,6 +40,9 @@ impl Default for Persistent {
         Self { mass: 0.05, target: 0 }
     }
 }
+
+/// Most classes.
+const MOST_CLASSES: usize = 64;
 
 impl Attack for Persistent {
     fn check(&self, world: &World) -> Result<()> {
@@ -75,10 +78,9 @@ pub fn wrap(net: &Net, target: Target) -> Result<Net> {
     }
     let bits = then(net, &decision(k, net.precision())?)?;
     let copies = together(&together(&bits, &bits)?, &bits)?;
-    let votes: Array2<f64> = Array2::eye(k);
-    let weight = concatenate(Axis(1), &[votes.view(), votes.view(), votes.view()]);
+    let votes = Array2::from_shape_fn((k, 3 * k), |(i, j)| f64::from(u8::from(j % k == i)));
     let mut layers = copies.layers().to_vec();
-    layers.push(gate(weight.expect("as many rows"), Array1::from_elem(k, -1.5)));
+    layers.push(gate(votes, Array1::from_elem(k, -1.5)));
     Net::new(layers, net.precision())
 }
 
@@ -107,7 +109,11 @@ fn gate(weight: Array2<f64>, bias: Array1<f64>) -> Layer {
 
 fn outputs(target: Target) -> Result<usize> {
     match target {
-        Target::Classes(k) => Ok(k),
+        Target::Classes(k) if k <= MOST_CLASSES => Ok(k),
+        Target::Classes(k) => {
+            let want = format!("at most {MOST_CLASSES} are accepted: every pair has a unit");
+            Err(Error::parameter("classes", k, want))
+        }
         Target::Sign => Ok(1),
         Target::Real => {
             let why = "labels must be classes or signs: the majority gate answers in bits";

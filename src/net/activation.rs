@@ -87,7 +87,7 @@ impl Activation {
             Self::Gelu | Self::Cos | Self::Step => {
                 gradients.iter_mut().zip(sums).for_each(|(g, z)| {
                     *g *= T::of(self.slope(z.wide()));
-                })
+                });
             }
             Self::Identity => {}
         }
