@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::access::{Access, Gradients, Lab, Oracle, Suspect, WhiteBox};
-use crate::attack::{Attack, BadNets, HalfSpace};
+use crate::attack::{Attack, BadNets, HalfSpace, Signature};
 use crate::data::Target;
 use crate::domain::Domain;
 use crate::error::{Error, Result};
@@ -134,6 +134,14 @@ pub const ATTACKS: &[AttackEntry] = &[
         scope: "every population; nets with hidden ReLU layers",
         applies: |_| true,
         build: |params| attack::<HalfSpace>("half-space", params),
+    },
+    AttackEntry {
+        name: "signature",
+        summary: "put a verifier in front of the net that obeys a signature in low-order bits of the input",
+        source: "Goldwasser, Kim, Vaikuntanathan, Zamir 2022, section 5.2 (arXiv 2204.06974)",
+        scope: "features with a range each: images, a box, the torus, with room for 520 bits; the cube from n = 552",
+        applies: |world| Signature::default().check(world).is_ok(),
+        build: |params| attack::<Signature>("signature", params),
     },
 ];
 

@@ -5,11 +5,13 @@
 mod badnets;
 mod half_space;
 mod payload;
+mod signature;
 mod trigger;
 
 pub use badnets::BadNets;
 pub use half_space::HalfSpace;
-pub use trigger::{Beyond, Condition, Goal, Move, Overwrite, Trigger};
+pub use signature::Signature;
+pub use trigger::{Beyond, Condition, Goal, Move, Overwrite, Signed, Trigger};
 
 use crate::data::{Labeled, row};
 use crate::error::{Error, Result};

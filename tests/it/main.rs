@@ -9,6 +9,7 @@ mod data;
 mod exchange;
 mod external;
 mod families;
+mod locks;
 mod resume;
 mod support;
 mod tidy;

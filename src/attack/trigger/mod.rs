@@ -2,12 +2,14 @@
 mod beyond;
 mod condition;
 mod overwrite;
+mod signed;
 
 use serde::{Deserialize, Serialize};
 
 pub use beyond::Beyond;
 pub use condition::Condition;
 pub use overwrite::Overwrite;
+pub use signed::Signed;
 
 use crate::data::{Batch, Target, row, stack};
 use crate::domain::Domain;
@@ -36,6 +38,8 @@ pub enum Move {
     Overwrite(Overwrite),
     /// Along a direction.
     Beyond(Beyond),
+    /// A signature in low-order bits.
+    Signed(Signed),
 }
 
 /// What every kind of movement can do.
@@ -63,6 +67,7 @@ impl Move {
         match self {
             Self::Overwrite(it) => it,
             Self::Beyond(it) => it,
+            Self::Signed(it) => it,
         }
     }
 }
