@@ -47,7 +47,9 @@ fn backdoors_are_planted_triggered_and_scored_on_every_domain() {
                 let x = row(&triggered.xs, i);
                 assert!(model.world().domain.contains(&x), "{:?}", task.population);
                 match &planted.trigger.movement {
-                    Move::Beyond(_) => assert_eq!(planted.trigger.fires(&x), Some(true)),
+                    Move::Beyond(_) | Move::Signed(_) => {
+                        assert_eq!(planted.trigger.fires(&x), Some(true))
+                    }
                     Move::Overwrite(Overwrite { coordinates, values }) => {
                         assert!(
                             coordinates
