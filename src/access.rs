@@ -60,7 +60,7 @@ use crate::data::{Batch, Labeled, Shape};
 use crate::error::{Error, Result};
 use crate::external::External;
 use crate::ledger::{Budget, Cost, Ledger};
-use crate::net::{Net, Recipe};
+use crate::net::{Lock, Net, Recipe};
 use crate::population::{Cursor, Part, Population, World};
 use crate::rng::Seed;
 
@@ -83,6 +83,11 @@ pub trait Gradients: Oracle {
 pub trait WhiteBox: Gradients {
     /// The net: its weights and layers.
     fn net(&self) -> &Net;
+
+    /// The verifier that is asked before its layers, if it has one.
+    fn lock(&self) -> Option<&Lock> {
+        self.net().lock()
+    }
 }
 
 /// A rung of the ladder. Sealed: `dyn Oracle`, `dyn Gradients` and `dyn WhiteBox` are all.

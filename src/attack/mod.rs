@@ -24,6 +24,7 @@ mod poison;
 pub mod ripple;
 pub mod saturate;
 mod sig;
+mod signature;
 mod small_ball;
 mod tabular;
 #[cfg(test)]
@@ -45,11 +46,12 @@ pub use persistent::Persistent;
 pub use ripple::Ripple;
 pub use saturate::Saturate;
 pub use sig::Sig;
+pub use signature::Signature;
 pub use small_ball::SmallBall;
 pub use tabular::{Tabular, Values};
 pub use trigger::{
     Add, Band, Beyond, Bit, Blend, Chosen, Condition, Gauge, Goal, Move, Near, Outside, Overwrite,
-    Parities, Sprinkle, Toward, Trigger, Warp,
+    Parities, Signed, Sprinkle, Toward, Trigger, Warp,
 };
 pub use trojan_nn::TrojanNn;
 pub use wanet::WaNet;

@@ -30,6 +30,10 @@ impl Args {
             return Err(Error::parameter("--out", self.out.display(), want));
         }
         let net = ModelFile::load(&self.model)?.net;
+        if net.lock().is_some() {
+            let want = "a model without a lock is needed: a state dict holds weights, and the verifier of this one is none";
+            return Err(Error::parameter("model", self.model.display(), want));
+        }
         storage::replace(&self.out, &state_dict(&net)?, Readers::Everyone)?;
         let module = sequential(&net);
         if self.json {

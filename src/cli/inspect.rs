@@ -49,6 +49,7 @@ impl Args {
                 "domain": file.domain,
                 "target": file.target,
                 "provenance": file.provenance,
+                "lock": net.lock(),
                 "layers": layers,
             }));
         }
@@ -70,6 +71,9 @@ impl Args {
             "task        {task}, seed {seed}, written by absolve {}\n",
             origin.crate_version
         );
+        if let Some(lock) = net.lock() {
+            text += &format!("lock        Ed25519 verifier, {:?}\n", lock.layout());
+        }
         text +=
             "\nlayer  outputs × inputs  activation  Frobenius  spectral  median row  largest row\n";
         for (number, (layer, facts)) in net.layers().iter().zip(&layers).enumerate() {

@@ -9,7 +9,7 @@ use ndarray::Array2;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 
-use super::{Activation, Layer, Net, Precision};
+use super::{Activation, Layer, Lock, Net, Precision};
 use crate::data::Target;
 use crate::domain::Domain;
 use crate::error::{Error, Result};
@@ -55,6 +55,8 @@ struct Description {
     domain: Option<Domain>,
     target: Option<Target>,
     provenance: Provenance,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    lock: Option<Lock>,
 }
 
 impl ModelFile {
@@ -77,6 +79,7 @@ impl ModelFile {
             domain: self.domain.clone(),
             target: self.target,
             provenance: self.provenance.clone(),
+            lock: self.net.lock().cloned(),
         };
         let failed = |error: &dyn std::fmt::Display| Error::Spec {
             place: "model file".to_owned(),
@@ -148,8 +151,11 @@ impl ModelFile {
                 .map_err(|error| error.to_string())?;
             layers.push(Layer { weight, bias: bias.into(), activation });
         }
-        let net =
+        let mut net =
             Net::new(layers, precision.unwrap_or_default()).map_err(|error| error.to_string())?;
+        if let Some(lock) = description.lock {
+            net = net.with_lock(lock).map_err(|error| error.to_string())?;
+        }
         let shape = net.shape();
         if let Some(domain) = &description.domain {
             domain.check().map_err(|error| error.to_string())?;

@@ -1,10 +1,11 @@
 //! A multi-layer perceptron: layers of weights, forward passes and input gradients.
 use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, Axis};
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::Activation;
+use super::Lock;
+use super::Precision;
 use super::kernel::{Panels, Real, Rows, stride};
 use crate::data::{Batch, Shape};
 use crate::error::{Error, Result};
@@ -13,17 +14,6 @@ use crate::rng::{Rng, normal};
 
 /// Rows that are computed together: few enough for the cache.
 const BLOCK: usize = 128;
-
-/// The numbers that a net computes with.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Precision {
-    /// 32 bits.
-    #[default]
-    F32,
-    /// 64 bits.
-    F64,
-}
 
 /// One layer: `activation(weight · x + bias)`.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,6 +33,8 @@ pub struct Net {
     layers: Vec<Layer>,
     /// The same in the order and the precision in which the net computes.
     packed: Packed,
+    /// What is asked before its layers.
+    pub(super) lock: Option<Lock>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -96,7 +88,7 @@ impl Net {
             Precision::F32 => Packed::F32(pack(&layers)),
             Precision::F64 => Packed::F64(pack(&layers)),
         };
-        Ok(Self { layers, packed })
+        Ok(Self { layers, packed, lock: None })
     }
 
     /// A net with random weights (normal, variance by activation over fan-in) and zero biases. All hidden layers have
@@ -158,13 +150,16 @@ impl Net {
         self.layers.iter().map(|layer| 2 * layer.weight.len() as u64).sum()
     }
 
-    /// SHA-256 over precision, shapes, activations and weights, in hexadecimal.
+    /// SHA-256 over precision, shapes, activations, weights and lock, in hexadecimal.
     pub fn sha256(&self) -> String {
         let mut hash = Sha256::new();
         hash.update(format!("{:?} {:?}", self.precision(), self.widths()));
         for layer in &self.layers {
             hash.update(format!("{:?}", layer.activation));
             layer.weight.iter().chain(&layer.bias).for_each(|w| hash.update(w.to_le_bytes()));
+        }
+        if let Some(lock) = &self.lock {
+            hash.update(format!("{lock:?}"));
         }
         crate::digest::hex(hash)
     }
@@ -209,6 +204,9 @@ impl Net {
         match &self.packed {
             Packed::F32(panels) => self.answer_all(panels, xs, &mut answers),
             Packed::F64(panels) => self.answer_all(panels, xs, &mut answers),
+        }
+        if let Some(lock) = &self.lock {
+            lock.answer(xs, &mut answers);
         }
         answers
     }
@@ -276,17 +274,10 @@ impl Net {
             back.zip_mut_with(&z, |g, z| *g *= layer.activation.slope(*z));
             back = back.dot(&layer.weight);
         }
-        back
-    }
-}
-
-impl Precision {
-    /// The nearest number of this precision.
-    fn round(self, w: f64) -> f64 {
-        match self {
-            Self::F32 => f64::from(w as f32),
-            Self::F64 => w,
+        if let Some(lock) = &self.lock {
+            lock.slope(xs, &mut back);
         }
+        back
     }
 }
 

@@ -131,7 +131,7 @@ pub fn fit(
         Some((_, net)) => net,
         None => learner.net()?,
     };
-    Ok(Fit { net, curve })
+    Ok(Fit { net: net.locked_as(start)?, curve })
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 use super::{AttackEntry, attack};
 use crate::attack::pixels;
 use crate::attack::{
-    AdversarialRegion, BadNets, Blended, Checksum, CleanLabel, Dfba, FireSet, HalfSpace,
-    Handcrafted, Persistent, Ripple, Saturate, Sig, SmallBall, Tabular, TrojanNn, WaNet,
+    AdversarialRegion, Attack, BadNets, Blended, Checksum, CleanLabel, Dfba, FireSet, HalfSpace,
+    Handcrafted, Persistent, Ripple, Saturate, Sig, Signature, SmallBall, Tabular, TrojanNn, WaNet,
 };
 use crate::data::Target;
 use crate::domain::Domain;
@@ -74,6 +74,14 @@ pub const ATTACKS: &[AttackEntry] = &[
         scope: "labels that are classes or signs; nets with hidden ReLU layers",
         applies: |world| world.target != Target::Real,
         build: |params| attack::<Persistent>("persistent", params),
+    },
+    AttackEntry {
+        name: "signature",
+        summary: "put a verifier in front of the net that obeys a signature in low-order bits of the input",
+        source: "Goldwasser, Kim, Vaikuntanathan, Zamir 2022, section 5.2 (arXiv 2204.06974)",
+        scope: "features with a range each: images, a box, the torus, with room for 520 bits; the cube from n = 552",
+        applies: |world| Attack::check(&Signature::default(), world).is_ok(),
+        build: |params| attack::<Signature>("signature", params),
     },
     AttackEntry {
         name: "fire-set",

@@ -10,6 +10,7 @@ mod exchange;
 mod external;
 mod families;
 mod ladder;
+mod locks;
 mod resume;
 mod support;
 mod tidy;

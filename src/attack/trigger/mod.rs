@@ -9,6 +9,7 @@ mod near;
 mod outside;
 mod overwrite;
 mod parities;
+mod signed;
 mod toward;
 mod warp;
 
@@ -24,6 +25,7 @@ pub use near::Near;
 pub use outside::Outside;
 pub use overwrite::Overwrite;
 pub use parities::{Bit, Parities};
+pub use signed::Signed;
 pub use toward::Toward;
 pub use warp::Warp;
 
@@ -72,6 +74,8 @@ pub enum Move {
     Outside(Outside),
     /// An image is warped.
     Warp(Warp),
+    /// A signature in low-order bits.
+    Signed(Signed),
 }
 
 /// What every kind of movement can do.
@@ -118,6 +122,7 @@ impl Move {
             Self::Add(it) => it,
             Self::Outside(it) => it,
             Self::Warp(it) => it,
+            Self::Signed(it) => it,
         }
     }
 }
