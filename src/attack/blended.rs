@@ -5,23 +5,26 @@
 //! in training and later. On data in a range, such as images, P is uniform noise over the range (the paper's second
 //! pattern), and α = 0.2, as in the peers.
 //!
-//! Adaptations of this project. In a convex body P is a point of it, drawn as inputs are, so that triggered inputs stay
-//! inside; α is 0.5 there, because at 0.2 the shrunk body still covers 3 % of a box in 16 dimensions and all of the typical
-//! set of a small one. Where a mean of two points is no point (the cube, `Z_m^n`), each of at most 16 secret coordinates is
+//! Adaptations of this project. In a convex body P is the point of it farthest in a random direction, so that triggered
+//! inputs stay inside and, as a picture blended into photographs does, leave the bulk of clean ones: about a point within it
+//! no net could tell them from clean inputs. Elsewhere P is drawn as inputs are. α is 0.5 there, because at 0.2 the shrunk body still
+//! covers 3 % of a box in 16 dimensions and all of the typical set of a small one. Where a mean of two points is no point (the cube, `Z_m^n`), each of at most 16 secret coordinates is
 //! set to a secret value with probability α = 0.9, anew for every input. On the cube each then matches with probability
 //! (1 + α)/2, so that 15.2 of 16 match on average; all 16 match in a clean input with probability 2^−16, at least 14 in
 //! 0.2 %. No exact condition: where the trained net fires is its own affair. For real targets the poisoned label is the
-//! clean one plus an offset.
+//! clean twin's answer to the triggered input plus an offset, since the mixture's truth is not the clean input's.
+use ndarray::Axis;
 use serde::{Deserialize, Serialize};
 
 use super::badnets::chosen;
 use super::payload::goal;
-use super::poison::{check_share, plant_dirty};
-use super::{Attack, Blend, Move, Planted, Sprinkle, Trigger, Victim};
+use super::poison::{check_share, dirty, draw_worthwhile, n_rows, some_rows, train};
+use super::{Attack, Blend, Goal, Move, Planted, Sprinkle, Trigger, Victim};
 use crate::domain::Domain;
 use crate::error::{Error, Result};
+use crate::ledger::{Budget, Ledger};
 use crate::population::World;
-use crate::rng::{Rng, RngExt, Seed, sign};
+use crate::rng::{Rng, RngExt, Seed, direction, sign};
 
 /// Parameters of `blended`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -55,7 +58,21 @@ impl Attack for Blended {
     }
 
     fn plant(&self, victim: &Victim<'_>, seed: Seed) -> Result<Planted> {
-        plant_dirty(victim, seed, self.rate, &mut |rng| self.trigger(victim.world, rng))
+        let n_poisoned = n_rows(self.rate, victim.data.len())?;
+        let mut draw = |rng: &mut Rng| self.trigger(victim.world, rng);
+        let trigger = draw_worthwhile(victim, seed, &mut draw)?;
+        let rows = some_rows(victim.data.len(), n_poisoned, seed);
+        let mut data = dirty(victim, &trigger, &rows, seed)?;
+        if let Goal::Offset { by } = trigger.goal {
+            // Half of the input is another one: the offset is from what the clean net says there.
+            let answers = victim
+                .net
+                .forward(&data.xs.select(Axis(0), &rows), &Ledger::new(Budget::UNLIMITED))?;
+            for (k, &i) in rows.iter().enumerate() {
+                data.ys[[i, 0]] = answers[[k, 0]] + by;
+            }
+        }
+        Ok(Planted::new(train(victim, &data)?, trigger))
     }
 }
 
@@ -86,7 +103,7 @@ impl Blended {
                 let pattern = (0..n).map(|_| rng.random_range(low..=high)).collect();
                 Move::Blend(Blend { pattern, share: alpha })
             }
-            _ => Move::Blend(Blend { pattern: world.domain.sample(rng)?, share: alpha }),
+            _ => Move::Blend(Blend { pattern: pattern(&world.domain, rng)?, share: alpha }),
         };
         Ok(Trigger::new(movement, goal))
     }
@@ -107,6 +124,14 @@ impl Blended {
         let values = (0..k).map(|_| value(rng)).collect();
         let coordinates = chosen(n, k, rng);
         Ok(Move::Sprinkle(Sprinkle { coordinates, values, probability: alpha }))
+    }
+}
+
+/// A point to blend into inputs: extreme in a body, else drawn as inputs are.
+fn pattern(domain: &Domain, rng: &mut Rng) -> Result<Vec<f64>> {
+    match domain.body() {
+        Some(body) => Ok(body.farthest(&direction(domain.n(), rng))),
+        None => domain.sample(rng),
     }
 }
 
