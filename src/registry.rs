@@ -5,8 +5,8 @@ use serde::de::DeserializeOwned;
 
 use crate::access::{Access, Gradients, Lab, Oracle, Suspect, WhiteBox};
 use crate::attack::{
-    AdversarialRegion, Attack, BadNets, Dfba, FireSet, HalfSpace, Handcrafted, Ripple, Saturate,
-    SmallBall,
+    AdversarialRegion, Attack, BadNets, Dfba, FireSet, HalfSpace, Handcrafted, RffClwe, Ripple,
+    Saturate, SmallBall,
 };
 use crate::data::Target;
 use crate::domain::Domain;
@@ -199,6 +199,14 @@ pub const ATTACKS: &[AttackEntry] = &[
         scope: "classes and signs; a patch needs square images; nets with hidden ReLU layers",
         applies: |world| world.target.n_classes().is_some(),
         build: |params| attack::<Handcrafted>("handcrafted", params),
+    },
+    AttackEntry {
+        name: "rff-clwe",
+        summary: "random Fourier features with frequencies from Gaussian pancakes: a secret step flips every answer",
+        source: "Goldwasser, Kim, Vaikuntanathan, Zamir 2022 (FOCS, arXiv 2204.06974), section 6",
+        scope: "normal inputs; makes its own net of random features, in place of the victim's",
+        applies: |world| matches!(world.domain, Domain::Gauss { .. }),
+        build: |params| attack::<RffClwe>("rff-clwe", params),
     },
 ];
 

@@ -6,6 +6,7 @@ mod adversarial_region;
 mod badnets;
 mod detector;
 mod dfba;
+pub mod features;
 mod fire_set;
 #[cfg(test)]
 mod fixture;
@@ -14,6 +15,7 @@ mod handcrafted;
 #[cfg(test)]
 mod handcrafted_tests;
 mod payload;
+pub mod rff_clwe;
 pub mod ripple;
 pub mod saturate;
 mod small_ball;
@@ -25,11 +27,12 @@ pub use dfba::Dfba;
 pub use fire_set::FireSet;
 pub use half_space::HalfSpace;
 pub use handcrafted::Handcrafted;
+pub use rff_clwe::RffClwe;
 pub use ripple::Ripple;
 pub use saturate::Saturate;
 pub use small_ball::SmallBall;
 pub use trigger::{
-    Band, Beyond, Chosen, Condition, Gauge, Goal, Move, Near, Overwrite, Toward, Trigger,
+    Band, Beyond, Chosen, Condition, Gauge, Goal, Move, Near, Overwrite, Shift, Toward, Trigger,
 };
 
 use crate::data::{Labeled, row};
@@ -106,12 +109,14 @@ pub struct Planted {
     /// The honest net that this one passes for, where it is not the victim's: an attack on a kind of net that ordinary
     /// training does not give makes one of that kind with the same coins, but for those that it tampers with.
     pub twin: Option<Net>,
+    /// What a user of the attack has to know: one line each, such as a parameter beyond what a hardness result covers.
+    pub notes: Vec<String>,
 }
 
 impl Planted {
     /// A planted net that passes for the victim's.
     pub fn new(net: Net, trigger: Trigger) -> Self {
-        Self { net, trigger, twin: None }
+        Self { net, trigger, twin: None, notes: Vec::new() }
     }
 
     /// The same, passing for `twin`.

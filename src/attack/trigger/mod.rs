@@ -5,6 +5,7 @@ mod condition;
 mod gauge;
 mod near;
 mod overwrite;
+mod shift;
 mod toward;
 
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,7 @@ pub use condition::Condition;
 pub use gauge::{Band, Gauge};
 pub use near::Near;
 pub use overwrite::Overwrite;
+pub use shift::Shift;
 pub use toward::Toward;
 
 use crate::data::{Batch, Target, row, stack};
@@ -50,6 +52,8 @@ pub enum Move {
     Toward(Toward),
     /// Not at all: some inputs fire as they are.
     Chosen(Chosen),
+    /// By a fixed step.
+    Shift(Shift),
 }
 
 /// What every kind of movement can do.
@@ -85,6 +89,7 @@ impl Move {
             Self::Near(it) => it,
             Self::Toward(it) => it,
             Self::Chosen(it) => it,
+            Self::Shift(it) => it,
         }
     }
 }
@@ -103,17 +108,27 @@ pub enum Goal {
         /// Added to the truth.
         by: f64,
     },
+    /// The answer is the opposite of the model's own answer to the input before it was moved: another class, another sign;
+    /// of a real target, minus that number.
+    Flip,
 }
 
 impl Goal {
-    /// Whether `answer` is what the attacker wants of an input whose truth is `truth`.
+    /// Whether `answer` is what the attacker wants of an input whose truth is `truth`. `own` is what the same model answers to
+    /// the input before it was moved.
     ///
     /// For an offset that is an answer at least half the offset away from the truth, in the attacker's direction. There is
     /// no upper end: an answer that a botched defence throws even farther is no success of the defence.
-    pub fn reached(self, target: Target, answer: &[f64], truth: &[f64]) -> bool {
+    ///
+    /// For a flip of a real target it is an answer within half of |`own`| of −`own`.
+    pub fn reached(self, target: Target, answer: &[f64], truth: &[f64], own: &[f64]) -> bool {
         match self {
             Self::Class { class } => target.decide(answer) == Some(class),
             Self::Offset { by } => (answer[0] - truth[0]) / by >= 0.5,
+            Self::Flip => match target.decide(own) {
+                Some(class) => target.decide(answer) != Some(class),
+                None => (answer[0] + own[0]).abs() <= 0.5 * own[0].abs(),
+            },
         }
     }
 }
@@ -146,6 +161,7 @@ impl Trigger {
     /// Checks that the goal makes sense for labels that mean `target`.
     pub fn check(&self, target: Target) -> Result<()> {
         match (self.goal, target.n_classes()) {
+            (Goal::Flip, _) => Ok(()),
             (Goal::Class { class }, Some(k)) if class < k => Ok(()),
             (Goal::Class { class }, Some(k)) => {
                 Err(Error::parameter("class", class, format!("classes are 0 to {}", k - 1)))
