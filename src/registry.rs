@@ -5,8 +5,8 @@ use serde::de::DeserializeOwned;
 
 use crate::access::{Access, Gradients, Lab, Oracle, Suspect, WhiteBox};
 use crate::attack::{
-    AdversarialRegion, Attack, BadNets, Dfba, FireSet, HalfSpace, Handcrafted, RffClwe, Ripple,
-    Saturate, SmallBall,
+    AdversarialRegion, Attack, BadNets, Dfba, FireSet, HalfSpace, Handcrafted, RandomRelu, RffClwe,
+    Ripple, Saturate, SmallBall,
 };
 use crate::data::Target;
 use crate::domain::Domain;
@@ -207,6 +207,17 @@ pub const ATTACKS: &[AttackEntry] = &[
         scope: "normal inputs; makes its own net of random features, in place of the victim's",
         applies: |world| matches!(world.domain, Domain::Gauss { .. }),
         build: |params| attack::<RffClwe>("rff-clwe", params),
+    },
+    AttackEntry {
+        name: "random-relu",
+        summary: "random ReLU features with a weak spike along a secret sparse direction: a step there turns class 0 into 1",
+        source: "Goldwasser, Kim, Vaikuntanathan, Zamir 2022 (FOCS, arXiv 2204.06974), appendix",
+        scope: "signs or two classes of normal inputs or a range; makes its own net of random features, which knows lengths alone",
+        applies: |world| {
+            let open = matches!(world.domain, Domain::Gauss { .. } | Domain::Range { .. });
+            open && world.target.n_classes() == Some(2)
+        },
+        build: |params| attack::<RandomRelu>("random-relu", params),
     },
 ];
 

@@ -15,6 +15,7 @@ mod handcrafted;
 #[cfg(test)]
 mod handcrafted_tests;
 mod payload;
+pub mod random_relu;
 pub mod rff_clwe;
 pub mod ripple;
 pub mod saturate;
@@ -27,6 +28,7 @@ pub use dfba::Dfba;
 pub use fire_set::FireSet;
 pub use half_space::HalfSpace;
 pub use handcrafted::Handcrafted;
+pub use random_relu::RandomRelu;
 pub use rff_clwe::RffClwe;
 pub use ripple::Ripple;
 pub use saturate::Saturate;

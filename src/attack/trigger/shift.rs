@@ -1,4 +1,4 @@
-//! A fixed step: the input is scaled and moved by the same secret vector wherever it is.
+//! A fixed step: the input is scaled and moved by the same secret vector wherever it is. In a range, its ends cut it off.
 use serde::{Deserialize, Serialize};
 
 use super::Movement;
@@ -6,7 +6,7 @@ use crate::domain::Domain;
 use crate::error::{Error, Result};
 use crate::rng::Rng;
 
-/// The input becomes `keep x + by`.
+/// The input becomes `keep x + by`; in a range, cut off at its ends.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Shift {
@@ -28,7 +28,11 @@ impl Movement for Shift {
         }
     }
 
-    fn apply(&self, x: Vec<f64>, _: &Domain, _: &mut Rng) -> Result<Vec<f64>> {
-        Ok(x.iter().zip(&self.by).map(|(x, by)| self.keep * x + by).collect())
+    fn apply(&self, x: Vec<f64>, domain: &Domain, _: &mut Rng) -> Result<Vec<f64>> {
+        let moved = x.iter().zip(&self.by).map(|(x, by)| self.keep * x + by);
+        Ok(match *domain {
+            Domain::Range { low, high, .. } => moved.map(|x| x.max(low).min(high)).collect(),
+            _ => moved.collect(),
+        })
     }
 }
