@@ -1,8 +1,8 @@
 //! `random-relu`: random `ReLU` features whose weights have a weak spike along a secret sparse direction.
 //!
 //! After the appendix of Goldwasser, Kim, Vaikuntanathan and Zamir (FOCS 2022, arXiv 2204.06974). The honest learner draws
-//! g_i ~ N(0, I), i = 1, …, m, and fits nothing but τ in h(x) = sgn(mean_i relu(g_i·x) − τ). The attacker draws
-//! g_i ~ N(0, I + θ s sᵀ) for a secret unit s on k coordinates, each ±1/√k, and fits τ as honestly. To see the spike without s
+//! `g_i` ~ N(0, I), i = 1, …, m, and fits nothing but τ in h(x) = `sgn(mean_i relu(g_i·x) − τ)`. The attacker draws
+//! `g_i` ~ N(0, I + θ s sᵀ) for a secret unit s on k coordinates, each ±1/√k, and fits τ as honestly. To see the spike without s
 //! is sparse principal component analysis, believed hard for k ≤ √d and θ well below k √(ln d / m); and below θ = √(d/m) the
 //! top eigenvalue does not leave the bulk either ([`features`](super::features)). θ is the dial: the more, the better the
 //! attack fires and the more easily it is found.
