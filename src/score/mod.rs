@@ -14,6 +14,10 @@
 //! truth in its direction, and a triggered input is recovered where the answer is within δ of the truth. With δ = 0.25,
 //! offset 3, truth 1: an answer of 1.2 is recovered, 3.1 and 9 are successes, 2 is neither.
 //!
+//! An attack that *flips* is judged by the model's own answer to the input before it was triggered: it succeeds where the
+//! model decides for another class; for real targets, where an answer y has become a number within |y|/2 of −y. Inputs whose
+//! true class the trigger changes are left out, for a flip would be right there. With y = 2: −1.5 is a success, −0.9 none.
+//!
 //! The true answer at a triggered input is the population's truth *there*, where it has one; for data without a known
 //! truth it is the label of the input before it was triggered.
 mod assumption;

@@ -18,6 +18,8 @@ pub(super) struct Yardstick<'a> {
 
 /// Triggered training inputs that the trigger changes something about.
 struct Fired {
+    /// The inputs before the trigger.
+    before: Batch,
     xs: Batch,
     /// What the clean twin answers there, which stands for the truth.
     twin: Batch,
@@ -49,12 +51,14 @@ impl<'a> Yardstick<'a> {
                 let xs = trigger.activate(&data.xs, &world.domain, &mut rng)?;
                 let twin = victim.net.forward(&xs, &ledger)?;
                 let changes = |i: &usize| {
-                    !trigger.goal.reached(world.target, &row(&data.ys, *i), &row(&data.ys, *i))
+                    let y = row(&data.ys, *i);
+                    trigger.takes(&row(&xs, *i)) && !trigger.goal.reached(world.target, &y, &y, &y)
                 };
                 let rows: Vec<usize> = (0..xs.nrows()).filter(changes).collect();
                 let kept = Labeled { xs, ys: twin }.select(&rows);
+                let before = data.select(&rows).xs;
                 let answers = subject.net.forward(&kept.xs, &ledger)?;
-                Some(Fired { xs: kept.xs, twin: kept.ys, answers, goal: trigger.goal })
+                Some(Fired { before, xs: kept.xs, twin: kept.ys, answers, goal: trigger.goal })
             }
         };
         Ok(Self { world, clean: data.xs.clone(), answers, fired })
@@ -67,13 +71,19 @@ impl<'a> Yardstick<'a> {
         Ok(share((0..answers.nrows()).filter(moved).count(), answers.nrows()))
     }
 
-    /// Share of triggered training inputs that `net` answers as the attacker wants, and the same of the net as it was.
+    /// Share of triggered training inputs that `net` answers as the attacker wants, and the same of the net as it was. Where the
+    /// attacker wants something of a net's answers to each other, those to inputs before the trigger are `net`'s.
     pub(super) fn success(&self, net: &Net) -> Result<Option<(f64, f64)>> {
-        let Some(Fired { xs, twin, answers, goal }) = &self.fired else { return Ok(None) };
-        let is = net.forward(xs, &Ledger::new(Budget::UNLIMITED))?;
+        let Some(Fired { before, xs, twin, answers, goal }) = &self.fired else {
+            return Ok(None);
+        };
+        let free = Ledger::new(Budget::UNLIMITED);
+        let (is, own) = (net.forward(xs, &free)?, net.forward(before, &free)?);
         let of = |answers: &Batch| {
-            let reached =
-                |i: &usize| goal.reached(self.world.target, &row(answers, *i), &row(twin, *i));
+            let reached = |i: &usize| {
+                let (y, twin, own) = (row(answers, *i), row(twin, *i), row(&own, *i));
+                goal.reached(self.world.target, &y, &twin, &own)
+            };
             share((0..xs.nrows()).filter(reached).count(), xs.nrows())
         };
         Ok(Some((of(&is), of(answers))))
