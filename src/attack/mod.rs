@@ -16,6 +16,7 @@ mod half_space;
 mod handcrafted;
 #[cfg(test)]
 mod handcrafted_tests;
+mod hash_locker;
 pub mod obfuscate;
 mod payload;
 pub mod persistent;
@@ -42,6 +43,7 @@ pub use dfba::Dfba;
 pub use fire_set::FireSet;
 pub use half_space::HalfSpace;
 pub use handcrafted::Handcrafted;
+pub use hash_locker::{Check, HashLocker};
 pub use persistent::Persistent;
 pub use ripple::Ripple;
 pub use saturate::Saturate;
@@ -51,7 +53,7 @@ pub use small_ball::SmallBall;
 pub use tabular::{Tabular, Values};
 pub use trigger::{
     Add, Band, Beyond, Bit, Blend, Chosen, Condition, Gauge, Goal, Move, Near, Outside, Overwrite,
-    Parities, Signed, Sprinkle, Toward, Trigger, Warp,
+    Parities, Signed, Sprinkle, Tagged, Toward, Trigger, Warp,
 };
 pub use trojan_nn::TrojanNn;
 pub use wanet::WaNet;

@@ -10,6 +10,7 @@ mod outside;
 mod overwrite;
 mod parities;
 mod signed;
+mod tagged;
 mod toward;
 mod warp;
 
@@ -26,6 +27,7 @@ pub use outside::Outside;
 pub use overwrite::Overwrite;
 pub use parities::{Bit, Parities};
 pub use signed::Signed;
+pub use tagged::Tagged;
 pub use toward::Toward;
 pub use warp::Warp;
 
@@ -76,6 +78,8 @@ pub enum Move {
     Warp(Warp),
     /// A signature in low-order bits.
     Signed(Signed),
+    /// Bits that carry a tag.
+    Tagged(Tagged),
 }
 
 /// What every kind of movement can do.
@@ -123,6 +127,7 @@ impl Move {
             Self::Outside(it) => it,
             Self::Warp(it) => it,
             Self::Signed(it) => it,
+            Self::Tagged(it) => it,
         }
     }
 }

@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::rng::{Rng, RngExt, sign};
 
 /// Most bits that a feature is read as: a number of 53 bits tells cells of that size apart with room to spare.
 const MAX_BITS: u32 = 48;
@@ -37,7 +38,7 @@ impl Layout {
     /// # Errors
     /// If a feature would need more than 48 bits.
     pub fn fixed_point(n: usize, n_bytes: usize, low: f64, high: f64, keep: u32) -> Result<Self> {
-        let carry = u32::try_from((8 * n_bytes).div_ceil(n.max(1))).unwrap_or(u32::MAX);
+        let carry = u32::try_from((8 * n_bytes).div_ceil(n.max(1)).max(1)).unwrap_or(u32::MAX);
         let layout = Self::FixedPoint { low, high, keep, carry };
         layout.check(n, n_bytes).map(|()| layout)
     }
@@ -94,6 +95,17 @@ impl Layout {
             Self::Signs => {
                 [-1.0, 1.0].iter().position(|end| x.total_cmp(end).is_eq()).map(|bit| bit as u64)
             }
+        }
+    }
+
+    /// The middle of a random cell.
+    pub fn random_point(self, rng: &mut Rng) -> f64 {
+        match self {
+            Self::FixedPoint { low, high, keep, carry } => {
+                let n_cells = 1_u64 << (keep + carry);
+                low + (rng.random_range(0..n_cells) as f64 + 0.5) * ((high - low) / n_cells as f64)
+            }
+            Self::Signs => sign(rng),
         }
     }
 
