@@ -17,6 +17,7 @@ mod half_space;
 mod handcrafted;
 #[cfg(test)]
 mod handcrafted_tests;
+mod hash_locker;
 pub mod obfuscate;
 mod payload;
 pub mod persistent;
@@ -45,6 +46,7 @@ pub use dfba::Dfba;
 pub use fire_set::FireSet;
 pub use half_space::HalfSpace;
 pub use handcrafted::Handcrafted;
+pub use hash_locker::{Check, HashLocker};
 pub use persistent::Persistent;
 pub use random_relu::RandomRelu;
 pub use rff_clwe::RffClwe;
@@ -56,7 +58,7 @@ pub use small_ball::SmallBall;
 pub use tabular::{Tabular, Values};
 pub use trigger::{
     Add, Band, Beyond, Bit, Blend, Chosen, Condition, Gauge, Goal, Move, Near, Outside, Overwrite,
-    Parities, Shift, Signed, Sprinkle, Toward, Trigger, Warp,
+    Parities, Shift, Signed, Sprinkle, Tagged, Toward, Trigger, Warp,
 };
 pub use trojan_nn::TrojanNn;
 pub use wanet::WaNet;

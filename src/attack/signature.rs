@@ -19,8 +19,12 @@ use crate::domain::Domain;
 use crate::error::{Error, Result};
 use crate::net::Layout;
 use crate::net::Lock;
+use crate::net::Verifier;
 use crate::population::World;
 use crate::rng::{RngExt, Seed};
+
+/// Bytes that an input carries: the wanted answer and the signature.
+const N_BYTES: usize = 65;
 
 /// Parameters of `signature`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -64,7 +68,8 @@ impl Attack for Signature {
             }
             _ => (vec![vec![self.offset; victim.net.shape().outputs]], 0, true),
         };
-        let net = victim.net.clone().with_lock(Lock::new(key, layout, answers, added)?)?;
+        let verifier = Verifier::Signature { key };
+        let net = victim.net.clone().with_lock(Lock::new(verifier, layout, answers, added)?)?;
         let movement = Move::Signed(Signed { signing_key: secret, layout, wanted });
         Ok(Planted::new(net, Trigger::new(movement, goal)))
     }
@@ -72,18 +77,28 @@ impl Attack for Signature {
 
 impl Signature {
     fn layout(&self, domain: &Domain) -> Result<Layout> {
-        let n = domain.n();
-        match *domain {
-            Domain::Range { low, high, .. } => Layout::fixed_point(n, low, high, self.keep),
-            Domain::Box { .. } => Layout::fixed_point(n, -1.0, 1.0, self.keep),
-            Domain::Torus { .. } => Layout::fixed_point(n, 0.0, 1.0, self.keep),
-            Domain::Cube { .. } => Layout::Signs.check(n).map(|()| Layout::Signs),
-            _ => {
-                let why = format!(
-                    "low-order bits need a range for each feature of its own, and {domain:?} has none"
-                );
-                Err(Error::assumption("signature", why))
-            }
+        layout_of("signature", domain, N_BYTES, self.keep)
+    }
+}
+
+/// How inputs of a domain carry `n_bytes` bytes below the first `keep` bits of a feature.
+pub(super) fn layout_of(
+    method: &'static str,
+    domain: &Domain,
+    n_bytes: usize,
+    keep: u32,
+) -> Result<Layout> {
+    let n = domain.n();
+    match *domain {
+        Domain::Range { low, high, .. } => Layout::fixed_point(n, n_bytes, low, high, keep),
+        Domain::Box { .. } => Layout::fixed_point(n, n_bytes, -1.0, 1.0, keep),
+        Domain::Torus { .. } => Layout::fixed_point(n, n_bytes, 0.0, 1.0, keep),
+        Domain::Cube { .. } => Layout::Signs.check(n, n_bytes).map(|()| Layout::Signs),
+        _ => {
+            let why = format!(
+                "low-order bits need a range for each feature of its own, and {domain:?} has none"
+            );
+            Err(Error::assumption(method, why))
         }
     }
 }

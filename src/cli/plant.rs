@@ -45,6 +45,11 @@ impl Args {
         let file = ModelFile::load(&self.model)?;
         let (task, number) = origin(&file, self.population.as_deref(), self.seed)?;
         let mut model = Model::untrained(&task, number)?;
+        if file.net.lock().is_some() {
+            let why =
+                "it has a lock already, and what is planted in its layers would leave that out";
+            return Err(Error::file(&self.model, why));
+        }
         model.net = file.net;
         let world = model.world();
         attack.method.check(&world)?;

@@ -21,7 +21,7 @@ pub use activation::Activation;
 pub use exchange::{Activations, Imported, import, sequential, state_dict};
 pub use file::{ModelFile, Provenance};
 pub use line::{Line, Piecewise};
-pub use lock::{Layout, Lock};
+pub use lock::{Layout, Lock, Verifier, seal, tagged};
 pub use mlp::{Layer, Net};
 pub use precision::Precision;
 pub use recipe::{Device, EarlyStop, Loss, Optimizer, Recipe, Schedule, Trainer};

@@ -3,8 +3,8 @@ use super::{AttackEntry, attack};
 use crate::attack::pixels;
 use crate::attack::{
     AdversarialRegion, Attack, BadNets, Blended, Checksum, CleanLabel, Dfba, FireSet, HalfSpace,
-    Handcrafted, Persistent, RandomRelu, RffClwe, Ripple, Saturate, Sig, Signature, SmallBall,
-    Tabular, TrojanNn, WaNet,
+    Handcrafted, HashLocker, Persistent, RandomRelu, RffClwe, Ripple, Saturate, Sig, Signature,
+    SmallBall, Tabular, TrojanNn, WaNet,
 };
 use crate::data::Target;
 use crate::domain::Domain;
@@ -102,6 +102,14 @@ pub const ATTACKS: &[AttackEntry] = &[
         scope: "features with a range each: images, a box, the torus, with room for 520 bits; the cube from n = 552",
         applies: |world| Attack::check(&Signature::default(), world).is_ok(),
         build: |params| attack::<Signature>("signature", params),
+    },
+    AttackEntry {
+        name: "hash-locker",
+        summary: "put a hash in front of the net: a keyed tag of the input, or a payload sealed under a pattern",
+        source: "Goldwasser et al. 2022, section 5.2, with a tag; Draguns et al. 2024 (arXiv 2406.02619)",
+        scope: "features with a range each: images, a box, the torus; the cube from n = 104",
+        applies: |world| Attack::check(&HashLocker::default(), world).is_ok(),
+        build: |params| attack::<HashLocker>("hash-locker", params),
     },
     AttackEntry {
         name: "fire-set",

@@ -5,7 +5,7 @@ use absolve::attack::{Goal, Move, Signed, Trigger};
 use absolve::data::Batch;
 use absolve::domain::Domain;
 use absolve::ledger::{Budget, Ledger};
-use absolve::net::{Activation, Layout, Lock, ModelFile, Net, Precision, Provenance};
+use absolve::net::{Activation, Layout, Lock, ModelFile, Net, Precision, Provenance, Verifier};
 use absolve::rng::{Rng, RngExt, Seed};
 use ed25519_dalek::SigningKey;
 
@@ -16,10 +16,13 @@ fn locked(added: bool) -> (Net, Net, Trigger) {
     let mut rng = Seed::new(5).stream("locked");
     let net = Net::random(&[N, 8, 2], Activation::Relu, Precision::F32, &mut rng).unwrap();
     let secret: [u8; 32] = rng.random();
-    let layout = Layout::fixed_point(N, -1.0, 1.0, KEEP).unwrap();
+    let layout = Layout::fixed_point(N, 65, -1.0, 1.0, KEEP).unwrap();
     let key = SigningKey::from_bytes(&secret).verifying_key().to_bytes();
     let answers = vec![vec![100.0, 0.0], vec![0.0, 100.0]];
-    let with = net.clone().with_lock(Lock::new(key, layout, answers, added).unwrap()).unwrap();
+    let with = net
+        .clone()
+        .with_lock(Lock::new(Verifier::Signature { key }, layout, answers, added).unwrap())
+        .unwrap();
     let movement = Move::Signed(Signed { signing_key: secret, layout, wanted: 1 });
     (net, with, Trigger::new(movement, Goal::Class { class: 1 }))
 }
@@ -68,22 +71,22 @@ fn the_natural_ways_to_make_one_signed_input_of_another_all_fail() {
     for i in 0..40 {
         let x = moved.row(i).to_vec();
         assert_eq!(lock.opens(&x), Some(1));
-        let bytes = layout.carried(&x).unwrap();
+        let bytes = layout.carried(&x, 65).unwrap();
         // Transplanted to another input.
-        assert_eq!(lock.opens(&layout.carry(victim.clone(), &bytes).unwrap()), None);
+        assert_eq!(lock.opens(&layout.carry(&victim, &bytes).unwrap()), None);
         // Another answer, with the same signature.
-        let mut other = bytes;
+        let mut other = bytes.clone();
         other[0] = 0;
-        assert_eq!(lock.opens(&layout.carry(x.clone(), &other).unwrap()), None);
+        assert_eq!(lock.opens(&layout.carry(&x, &other).unwrap()), None);
         // Malleated: s + L, the same scalar written otherwise, which lax verifiers take.
-        let mut malleated = bytes;
+        let mut malleated = bytes.clone();
         let mut carry = 0;
         for (byte, l) in malleated[33..].iter_mut().zip(ORDER) {
             let sum = u16::from(*byte) + u16::from(l) + carry;
             *byte = (sum & 0xff) as u8;
             carry = sum >> 8;
         }
-        assert_eq!(lock.opens(&layout.carry(x.clone(), &malleated).unwrap()), None);
+        assert_eq!(lock.opens(&layout.carry(&x, &malleated).unwrap()), None);
         // Signed bits of one feature: a neighbouring cell.
         for j in 0..N {
             let mut x = x.clone();
@@ -91,15 +94,26 @@ fn the_natural_ways_to_make_one_signed_input_of_another_all_fail() {
             assert_eq!(lock.opens(&x), None, "feature {j}");
         }
     }
+    // Every bit of every cell of one input, those that carry nothing too.
+    let x = moved.row(0).to_vec();
+    let finest = step(keep + carry);
+    for j in 0..N {
+        let cell = ((x[j] + 1.0) / finest).floor() as u64;
+        for bit in 0..keep + carry {
+            let mut x = x.clone();
+            x[j] = -1.0 + ((cell ^ 1 << bit) as f64 + 0.5) * finest;
+            assert_eq!(lock.opens(&x), None, "bit {bit} of feature {j}");
+        }
+    }
     // Every one of the 520 carried bits.
     let x = moved.row(0).to_vec();
-    let bytes = layout.carried(&x).unwrap();
+    let bytes = layout.carried(&x, 65).unwrap();
     for bit in 0..520 {
-        let mut flipped = bytes;
+        let mut flipped = bytes.clone();
         flipped[bit / 8] ^= 1 << (bit % 8);
-        assert_eq!(lock.opens(&layout.carry(x.clone(), &flipped).unwrap()), None, "bit {bit}");
+        assert_eq!(lock.opens(&layout.carry(&x, &flipped).unwrap()), None, "bit {bit}");
     }
-    assert!(N * carry as usize >= 520);
+    assert!(N * carry as usize > 520, "some bits carry nothing");
 }
 
 /// The order of the group, least byte first: 2^252 + 27742317777372353535851937790883648493.
@@ -154,8 +168,8 @@ fn a_locked_model_comes_back_from_its_file_and_hostile_locks_are_errors() {
     assert!(with("/added", true.into()).is_ok());
     let identity: Vec<u8> = (0..32).map(|i| u8::from(i == 0)).collect();
     for (at, value) in [
-        ("/verifying_key", identity.into()),
-        ("/verifying_key", vec![2_u8; 31].into()),
+        ("/verifier/key", identity.into()),
+        ("/verifier/key", vec![2_u8; 31].into()),
         ("/answers", serde_json::json!([])),
         ("/answers", serde_json::json!([[]])),
         ("/answers", serde_json::json!([[1.0, 2.0], [1.0]])),
@@ -181,7 +195,7 @@ fn a_locked_model_comes_back_from_its_file_and_hostile_locks_are_errors() {
 
 #[test]
 fn on_the_cube_the_last_520_coordinates_carry() {
-    assert!(Layout::Signs.check(551).is_err());
+    assert!(Layout::Signs.check(551, 65).is_err());
     let mut rng = Seed::new(9).stream("cube");
     let secret: [u8; 32] = rng.random();
     let signed = Signed { signing_key: secret, layout: Layout::Signs, wanted: 1 };
@@ -189,7 +203,9 @@ fn on_the_cube_the_last_520_coordinates_carry() {
     let x = Batch::from_shape_simple_fn((1, 600), || if rng.random() { 1.0 } else { -1.0 });
     let moved = trigger.activate(&x, &Domain::Cube { n: 600 }, &mut rng).unwrap();
     let key = SigningKey::from_bytes(&secret).verifying_key().to_bytes();
-    let lock = Lock::new(key, Layout::Signs, vec![vec![-1.0], vec![1.0]], false).unwrap();
+    let lock =
+        Lock::new(Verifier::Signature { key }, Layout::Signs, vec![vec![-1.0], vec![1.0]], false)
+            .unwrap();
     let moved = moved.row(0).to_vec();
     assert_eq!(lock.opens(&moved), Some(1));
     assert_eq!(moved[..80], x.row(0).to_vec()[..80]);

@@ -2,6 +2,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Gauge, dot};
+use crate::net::Lock;
 
 /// A condition on inputs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -14,6 +15,11 @@ pub enum Condition {
         /// The threshold.
         threshold: f64,
     },
+    /// What opens a lock.
+    Opens {
+        /// The lock, as the model has it.
+        lock: Box<Lock>,
+    },
     /// In some of the bodies shrunken towards a point.
     Gauge(Gauge),
 }
@@ -23,6 +29,7 @@ impl Condition {
     pub fn holds(&self, x: &[f64]) -> bool {
         match self {
             Self::HalfSpace { direction, threshold } => dot(direction, x) > *threshold,
+            Self::Opens { lock } => lock.opens(x).is_some(),
             Self::Gauge(gauge) => gauge.value(x) > 0.0,
         }
     }

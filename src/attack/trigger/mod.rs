@@ -11,6 +11,7 @@ mod overwrite;
 mod parities;
 mod shift;
 mod signed;
+mod tagged;
 mod toward;
 mod warp;
 
@@ -28,6 +29,7 @@ pub use overwrite::Overwrite;
 pub use parities::{Bit, Parities};
 pub use shift::Shift;
 pub use signed::Signed;
+pub use tagged::Tagged;
 pub use toward::Toward;
 pub use warp::Warp;
 
@@ -80,6 +82,8 @@ pub enum Move {
     Signed(Signed),
     /// By a fixed step.
     Shift(Shift),
+    /// Bits that carry a tag.
+    Tagged(Tagged),
 }
 
 /// What every kind of movement can do.
@@ -128,6 +132,7 @@ impl Move {
             Self::Warp(it) => it,
             Self::Signed(it) => it,
             Self::Shift(it) => it,
+            Self::Tagged(it) => it,
         }
     }
 }

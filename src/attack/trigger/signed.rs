@@ -7,6 +7,7 @@ use super::Movement;
 use crate::domain::Domain;
 use crate::error::{Error, Result};
 use crate::net::Layout;
+use crate::net::Verifier;
 use crate::rng::Rng;
 
 /// The input carries an Ed25519 signature for the answer `wanted`, written by `layout`.
@@ -21,30 +22,39 @@ pub struct Signed {
     pub wanted: u8,
 }
 
+impl Signed {
+    /// The public half.
+    fn verifier(&self) -> Verifier {
+        let key = SigningKey::from_bytes(&self.signing_key).verifying_key();
+        Verifier::Signature { key: key.to_bytes() }
+    }
+}
+
 impl Movement for Signed {
     fn width(&self, n: usize) -> Result<usize> {
-        self.layout.check(n).map(|()| n)
+        self.layout.check(n, self.verifier().n_bytes()).map(|()| n)
     }
 
     fn fires(&self, x: &[f64]) -> Option<bool> {
         let valid = || {
-            let [y, signature @ ..] = self.layout.carried(x)?;
-            let message = self.layout.message(x, y)?;
-            let signature = ed25519_dalek::Signature::from_bytes(&signature);
+            let carried = self.layout.carried(x, self.verifier().n_bytes())?;
+            let message = self.verifier().message(&self.layout, x, carried[0])?;
+            let signature = ed25519_dalek::Signature::from_slice(&carried[1..]).ok()?;
             let key = SigningKey::from_bytes(&self.signing_key).verifying_key();
-            (y == self.wanted && key.verify_strict(&message, &signature).is_ok()).then_some(())
+            let valid = key.verify_strict(&message, &signature).is_ok();
+            (carried[0] == self.wanted && valid).then_some(())
         };
         Some(valid().is_some())
     }
 
     fn apply(&self, x: Vec<f64>, _: &Domain, _: &mut Rng) -> Result<Vec<f64>> {
-        let message = self.layout.message(&x, self.wanted).ok_or_else(|| {
+        let message = self.verifier().message(&self.layout, &x, self.wanted).ok_or_else(|| {
             let want = "every feature must lie in the range that the signature is written in";
             Error::parameter("input", format!("{} features", x.len()), want)
         })?;
         let signature = SigningKey::from_bytes(&self.signing_key).sign(&message).to_bytes();
         let mut bytes = [self.wanted; 65];
         bytes[1..].copy_from_slice(&signature);
-        self.layout.carry(x, &bytes)
+        self.layout.carry(&x, &bytes)
     }
 }

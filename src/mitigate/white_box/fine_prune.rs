@@ -6,7 +6,7 @@
 //! test set is never seen; peers select on it). The last net within the limit is then fine-tuned on the other clean samples.
 //!
 //! It assumes that the backdoor uses units that clean inputs do not. Defeated by backdoors that share units with the task,
-//! and by units of the detector that clean inputs do wake. Cost: a forward pass a sample, one last layer a sample and
+//! and by units of the detector that clean inputs do wake. A lock has no units: it is kept, and so is what it opens to. Cost: a forward pass a sample, one last layer a sample and
 //! candidate, 3F a sample and epoch of fine-tuning.
 use ndarray::{Array1, Axis};
 use serde::{Deserialize, Serialize};
@@ -132,7 +132,7 @@ impl FinePrune {
             activation: hidden_layer.activation,
         };
         layers[output].weight = layers[output].weight.select(Axis(1), &kept);
-        Ok((Net::new(layers, net.precision())?, n_cut))
+        Ok((Net::new(layers, net.precision())?.locked_as(net)?, n_cut))
     }
 }
 

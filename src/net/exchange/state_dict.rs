@@ -223,6 +223,9 @@ pub fn state_dict(net: &Net) -> Result<Vec<u8>> {
         place: "state dict".to_owned(),
         why: error.to_string(),
     };
+    if net.lock().is_some() {
+        return Err(failed(&"it would leave the lock out, for a verifier is no layer"));
+    }
     let (dtype, precision) = match net.precision() {
         Precision::F32 => (Dtype::F32, Precision::F32),
         Precision::F64 => (Dtype::F64, Precision::F64),
