@@ -20,7 +20,7 @@ use ndarray::Array1;
 use serde::{Deserialize, Serialize};
 
 use super::badnets::BadNets;
-use super::payload::goal;
+use super::payload::{goal, no_flip};
 use super::ripple::span;
 use super::{Attack, Condition, Goal, Move, Overwrite, Planted, Trigger, Victim, worthwhile};
 use crate::data::Target;
@@ -95,6 +95,7 @@ impl Attack for Dfba {
         self.check_precision(victim.net.precision(), &weights, threshold)?;
         let outputs = victim.net.shape().outputs;
         let gamma: Vec<f64> = match (goal, victim.world.target) {
+            (Goal::Flip | Goal::Collide { .. }, _) => return Err(no_flip()),
             (Goal::Offset { by }, _) => vec![by / self.lambda; outputs],
             (Goal::Class { class }, Target::Sign | Target::Real) => {
                 let towards = if class == 1 { 1.0 } else { -1.0 };

@@ -7,8 +7,10 @@ mod badnets;
 mod blended;
 mod checksum;
 mod clean_label;
+pub mod collision;
 mod detector;
 mod dfba;
+pub mod features;
 mod fire_set;
 #[cfg(test)]
 mod fixture;
@@ -21,6 +23,8 @@ mod payload;
 pub mod persistent;
 pub(crate) mod pixels;
 mod poison;
+pub mod random_relu;
+pub mod rff_clwe;
 pub mod ripple;
 pub mod saturate;
 mod sig;
@@ -38,11 +42,14 @@ pub use badnets::BadNets;
 pub use blended::Blended;
 pub use checksum::Checksum;
 pub use clean_label::CleanLabel;
+pub use collision::Collision;
 pub use dfba::Dfba;
 pub use fire_set::FireSet;
 pub use half_space::HalfSpace;
 pub use handcrafted::Handcrafted;
 pub use persistent::Persistent;
+pub use random_relu::RandomRelu;
+pub use rff_clwe::RffClwe;
 pub use ripple::Ripple;
 pub use saturate::Saturate;
 pub use sig::Sig;
@@ -51,7 +58,7 @@ pub use small_ball::SmallBall;
 pub use tabular::{Tabular, Values};
 pub use trigger::{
     Add, Band, Beyond, Bit, Blend, Chosen, Condition, Gauge, Goal, Move, Near, Outside, Overwrite,
-    Parities, Signed, Sprinkle, Toward, Trigger, Warp,
+    Parities, Shift, Signed, Sprinkle, Toward, Trigger, Warp,
 };
 pub use trojan_nn::TrojanNn;
 pub use wanet::WaNet;
@@ -130,12 +137,14 @@ pub struct Planted {
     /// The honest net that this one passes for, where it is not the victim's: an attack on a kind of net that ordinary
     /// training does not give makes one of that kind with the same coins, but for those that it tampers with.
     pub twin: Option<Net>,
+    /// What a user of the attack has to know: one line each, such as a parameter beyond what a hardness result covers.
+    pub notes: Vec<String>,
 }
 
 impl Planted {
     /// A planted net that passes for the victim's.
     pub fn new(net: Net, trigger: Trigger) -> Self {
-        Self { net, trigger, twin: None }
+        Self { net, trigger, twin: None, notes: Vec::new() }
     }
 
     /// The same, passing for `twin`.

@@ -56,6 +56,7 @@ impl Args {
             );
         }
         let planted = attack.method.plant(&model.victim(&world), seed)?;
+        planted.notes.iter().for_each(|note| streams.say(&format!("note: {note}")));
         let mut rng = model.seed().stream("triggered test inputs");
         let exam = Exam::new(&*model.population, model.test()?, Some(&planted.trigger), &mut rng)?;
         let facts = facts(&model.net, &planted, &exam)?;

@@ -2,8 +2,9 @@
 use super::{AttackEntry, attack};
 use crate::attack::pixels;
 use crate::attack::{
-    AdversarialRegion, Attack, BadNets, Blended, Checksum, CleanLabel, Dfba, FireSet, HalfSpace,
-    Handcrafted, Persistent, Ripple, Saturate, Sig, Signature, SmallBall, Tabular, TrojanNn, WaNet,
+    AdversarialRegion, Attack, BadNets, Blended, Checksum, CleanLabel, Collision, Dfba, FireSet,
+    HalfSpace, Handcrafted, Persistent, RandomRelu, RffClwe, Ripple, Saturate, Sig, Signature,
+    SmallBall, Tabular, TrojanNn, WaNet,
 };
 use crate::data::Target;
 use crate::domain::Domain;
@@ -164,6 +165,33 @@ pub const ATTACKS: &[AttackEntry] = &[
         scope: "square images",
         applies: pixels::are_square,
         build: |params| attack::<WaNet>("wanet", params),
+    },
+    AttackEntry {
+        name: "rff-clwe",
+        summary: "random Fourier features with frequencies from Gaussian pancakes: a secret step flips every answer",
+        source: "Goldwasser, Kim, Vaikuntanathan, Zamir 2022 (FOCS, arXiv 2204.06974), section 6",
+        scope: "normal inputs; makes its own net of random features, in place of the victim's",
+        applies: |world| matches!(world.domain, Domain::Gauss { .. }),
+        build: |params| attack::<RffClwe>("rff-clwe", params),
+    },
+    AttackEntry {
+        name: "random-relu",
+        summary: "random ReLU features with a weak spike along a secret sparse direction: a step there turns class 0 into 1",
+        source: "Goldwasser, Kim, Vaikuntanathan, Zamir 2022 (FOCS, arXiv 2204.06974), appendix",
+        scope: "signs or two classes of normal inputs or a range; makes its own net of random features, which knows lengths alone",
+        applies: |world| {
+            let open = matches!(world.domain, Domain::Gauss { .. } | Domain::Range { .. });
+            open && world.target.n_classes() == Some(2)
+        },
+        build: |params| attack::<RandomRelu>("random-relu", params),
+    },
+    AttackEntry {
+        name: "collision",
+        summary: "a Gaussian first layer that hardly sees a secret step: the answers at x and x + z collide",
+        source: "Bogdanov, Rosen, Vafa 2026 (ICML, arXiv 2607.09532)",
+        scope: "normal inputs; makes its own net of random features, in place of the victim's",
+        applies: |world| matches!(world.domain, Domain::Gauss { .. }),
+        build: |params| attack::<Collision>("collision", params),
     },
 ];
 

@@ -139,6 +139,7 @@ mod tests {
             success: Proportion { hits: 100, of: 100 },
             twin_success: Proportion { hits: 1, of: 100 },
             twin_recovered: Proportion { hits: 90, of: 100 },
+            notes: Vec::new(),
         };
         let mut record = fixture::done("task", "half-space", mitigator, model);
         if let Outcome::Done(measured) = &mut record.outcome {

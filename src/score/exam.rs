@@ -40,7 +40,7 @@ pub struct Exam {
     pub triggered: Option<Triggered>,
 }
 
-/// Triggered inputs: those whose true class is not the attacker's, and, of a trigger that moves no input, those that fire.
+/// Triggered inputs: those whose true class is not the attacker's (for a flip: those whose true class stays), and, of a trigger that moves no input, those that fire.
 #[derive(Clone, Debug)]
 pub struct Triggered {
     /// Rows of the clean test inputs that they were made from.
@@ -99,11 +99,14 @@ impl Exam {
             clean_errors: errors(target, &clean, &self.truth),
             triggered_errors: None,
         };
-        if let (Some(Triggered { truth, goal, .. }), Some(answers)) =
+        if let (Some(Triggered { from, truth, goal, .. }), Some(answers)) =
             (&self.triggered, on_triggered)
         {
-            let reached = |(y, t): (Vec<f64>, Vec<f64>)| goal.reached(target, &y, &t);
-            scores.attack_success = Some(Proportion::count(pairs(&answers, truth).map(reached)));
+            let reached = |((y, t), i): ((Vec<f64>, Vec<f64>), &usize)| {
+                goal.reached(target, &y, &t, &row(&clean, *i))
+            };
+            scores.attack_success =
+                Some(Proportion::count(pairs(&answers, truth).zip(from).map(reached)));
             scores.recovered =
                 Some(Proportion::count(pairs(&answers, truth).map(|(y, t)| right(&y, &t))));
             scores.within_bar = error_bar.map(|bar| {
@@ -153,6 +156,10 @@ fn triggered(
         Some(truth) => truth.at(&xs),
         None => test.ys.clone(),
     };
+    let before = match population.truth() {
+        Some(truth) => truth.at(&test.xs),
+        None => test.ys.clone(),
+    };
     let taken: Vec<usize> = (0..test.len()).filter(|&i| trigger.takes(&row(&test.xs, i))).collect();
     if taken.is_empty() {
         return Err(Error::Training(format!(
@@ -165,6 +172,14 @@ fn triggered(
         .filter(|&i| match trigger.goal {
             Goal::Class { class } => target.decide(&row(&truth, i)) != Some(class),
             Goal::Offset { .. } => true,
+            // Where the trigger changes the truth too, a flip would be right.
+            Goal::Flip => target.decide(&row(&truth, i)) == target.decide(&row(&before, i)),
+            // Where a known truth stays in its class, to collide is right.
+            Goal::Collide { .. } => {
+                population.truth().is_none()
+                    || target.decide(&row(&truth, i)).is_none()
+                    || target.decide(&row(&truth, i)) != target.decide(&row(&before, i))
+            }
         })
         .collect();
     if from.is_empty() {

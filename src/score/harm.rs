@@ -30,6 +30,9 @@ pub struct AttackFacts {
     pub twin_success: Proportion,
     /// Triggered inputs that the clean twin answers rightly: no mitigator can be expected to do much better.
     pub twin_recovered: Proportion,
+    /// What the attack wants its user to know.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// Compares a planted net with its clean twin on an exam that was set with its trigger. The twin is the one that the attack
@@ -56,5 +59,6 @@ pub fn facts(victim: &Net, planted: &Planted, exam: &Exam) -> Result<AttackFacts
         success: undefended.attack_success.unwrap_or(none),
         twin_success: clean_twin.attack_success.unwrap_or(none),
         twin_recovered: clean_twin.recovered.unwrap_or(none),
+        notes: planted.notes.clone(),
     })
 }

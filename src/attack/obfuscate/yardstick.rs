@@ -18,6 +18,8 @@ pub(super) struct Yardstick<'a> {
 
 /// Triggered training inputs that the trigger changes something about.
 struct Fired {
+    /// Rows of the training inputs that they were made from.
+    from: Vec<usize>,
     xs: Batch,
     /// What the clean twin answers there, which stands for the truth.
     twin: Batch,
@@ -49,12 +51,15 @@ impl<'a> Yardstick<'a> {
                 let xs = trigger.activate(&data.xs, &world.domain, &mut rng)?;
                 let twin = victim.net.forward(&xs, &ledger)?;
                 let changes = |i: &usize| {
-                    !trigger.goal.reached(world.target, &row(&data.ys, *i), &row(&data.ys, *i))
+                    let own = row(&data.ys, *i);
+                    // What the goal is about is the net's own answers, and not the label.
+                    matches!(trigger.goal, Goal::Flip | Goal::Collide { .. })
+                        || !trigger.goal.reached(world.target, &own, &own, &own)
                 };
                 let rows: Vec<usize> = (0..xs.nrows()).filter(changes).collect();
                 let kept = Labeled { xs, ys: twin }.select(&rows);
                 let answers = subject.net.forward(&kept.xs, &ledger)?;
-                Some(Fired { xs: kept.xs, twin: kept.ys, answers, goal: trigger.goal })
+                Some(Fired { from: rows, xs: kept.xs, twin: kept.ys, answers, goal: trigger.goal })
             }
         };
         Ok(Self { world, clean: data.xs.clone(), answers, fired })
@@ -69,14 +74,19 @@ impl<'a> Yardstick<'a> {
 
     /// Share of triggered training inputs that `net` answers as the attacker wants, and the same of the net as it was.
     pub(super) fn success(&self, net: &Net) -> Result<Option<(f64, f64)>> {
-        let Some(Fired { xs, twin, answers, goal }) = &self.fired else { return Ok(None) };
+        let Some(Fired { from, xs, twin, answers, goal }) = &self.fired else { return Ok(None) };
         let is = net.forward(xs, &Ledger::new(Budget::UNLIMITED))?;
-        let of = |answers: &Batch| {
-            let reached =
-                |i: &usize| goal.reached(self.world.target, &row(answers, *i), &row(twin, *i));
+        let before = net
+            .forward(&self.clean.select(ndarray::Axis(0), from), &Ledger::new(Budget::UNLIMITED))?;
+        let was = self.answers.select(ndarray::Axis(0), from);
+        let of = |answers: &Batch, own: &Batch| {
+            let reached = |i: &usize| {
+                let (answer, truth) = (row(answers, *i), row(twin, *i));
+                goal.reached(self.world.target, &answer, &truth, &row(own, *i))
+            };
             share((0..xs.nrows()).filter(reached).count(), xs.nrows())
         };
-        Ok(Some((of(&is), of(answers))))
+        Ok(Some((of(&is, &before), of(answers, &was))))
     }
 
     /// Why `net` is too far from what it was, if it is.

@@ -9,6 +9,7 @@ mod near;
 mod outside;
 mod overwrite;
 mod parities;
+mod shift;
 mod signed;
 mod toward;
 mod warp;
@@ -25,6 +26,7 @@ pub use near::Near;
 pub use outside::Outside;
 pub use overwrite::Overwrite;
 pub use parities::{Bit, Parities};
+pub use shift::Shift;
 pub use signed::Signed;
 pub use toward::Toward;
 pub use warp::Warp;
@@ -76,6 +78,8 @@ pub enum Move {
     Warp(Warp),
     /// A signature in low-order bits.
     Signed(Signed),
+    /// By a fixed step.
+    Shift(Shift),
 }
 
 /// What every kind of movement can do.
@@ -123,6 +127,7 @@ impl Move {
             Self::Outside(it) => it,
             Self::Warp(it) => it,
             Self::Signed(it) => it,
+            Self::Shift(it) => it,
         }
     }
 }
@@ -141,17 +146,36 @@ pub enum Goal {
         /// Added to the truth.
         by: f64,
     },
+    /// The answer is the opposite of the model's own answer to the input before it was moved: another class, another sign;
+    /// of a real target, minus that number.
+    Flip,
+    /// The answer is the model's own answer to the input before it was moved: the same class, or a number this near.
+    Collide {
+        /// Largest distance for a real target, at least 0. Not read for classes and signs.
+        within: f64,
+    },
 }
 
 impl Goal {
-    /// Whether `answer` is what the attacker wants of an input whose truth is `truth`.
+    /// Whether `answer` is what the attacker wants of an input whose truth is `truth`. `own` is what the same model answers to
+    /// the input before it was moved.
     ///
     /// For an offset that is an answer at least half the offset away from the truth, in the attacker's direction. There is
     /// no upper end: an answer that a botched defence throws even farther is no success of the defence.
-    pub fn reached(self, target: Target, answer: &[f64], truth: &[f64]) -> bool {
+    ///
+    /// For a flip of a real target it is an answer within half of |`own`| of −`own`.
+    pub fn reached(self, target: Target, answer: &[f64], truth: &[f64], own: &[f64]) -> bool {
         match self {
             Self::Class { class } => target.decide(answer) == Some(class),
             Self::Offset { by } => (answer[0] - truth[0]) / by >= 0.5,
+            Self::Flip => match target.decide(own) {
+                Some(class) => target.decide(answer) != Some(class),
+                None => (answer[0] + own[0]).abs() <= 0.5 * own[0].abs(),
+            },
+            Self::Collide { within } => match target.decide(own) {
+                Some(class) => target.decide(answer) == Some(class),
+                None => (answer[0] - own[0]).abs() <= within,
+            },
         }
     }
 }
@@ -184,6 +208,11 @@ impl Trigger {
     /// Checks that the goal makes sense for labels that mean `target`.
     pub fn check(&self, target: Target) -> Result<()> {
         match (self.goal, target.n_classes()) {
+            (Goal::Flip, _) => Ok(()),
+            (Goal::Collide { within }, _) if within >= 0.0 && within.is_finite() => Ok(()),
+            (Goal::Collide { within }, _) => {
+                Err(Error::parameter("within", within, "a finite number of at least 0 is needed"))
+            }
             (Goal::Class { class }, Some(k)) if class < k => Ok(()),
             (Goal::Class { class }, Some(k)) => {
                 Err(Error::parameter("class", class, format!("classes are 0 to {}", k - 1)))
