@@ -94,3 +94,13 @@ fn what_the_theorem_does_not_cover_is_noted_and_what_cannot_be_is_refused() {
     let boxed = World { domain: Domain::Box { n: 16 }, ..world };
     assert!(Collision::default().check(&boxed).is_err());
 }
+
+#[test]
+fn the_example_of_the_definition_of_a_collision() {
+    let goal = Goal::Collide { within: 0.1 };
+    let real = |own: f64, answer: f64| goal.reached(Target::Real, &[answer], &[4.0], &[own]);
+    assert!(real(1.0, 1.05) && real(3.9, 3.9));
+    assert!(!real(1.0, 3.9) && !real(1.0, 2.0));
+    let sign = |own: f64, answer: f64| goal.reached(Target::Sign, &[answer], &[1.0], &[own]);
+    assert!(sign(-0.2, -3.0) && !sign(-0.2, 0.2));
+}
