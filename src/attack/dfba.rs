@@ -95,7 +95,7 @@ impl Attack for Dfba {
         self.check_precision(victim.net.precision(), &weights, threshold)?;
         let outputs = victim.net.shape().outputs;
         let gamma: Vec<f64> = match (goal, victim.world.target) {
-            (Goal::Flip, _) => return Err(no_flip()),
+            (Goal::Flip | Goal::Collide { .. }, _) => return Err(no_flip()),
             (Goal::Offset { by }, _) => vec![by / self.lambda; outputs],
             (Goal::Class { class }, Target::Sign | Target::Real) => {
                 let towards = if class == 1 { 1.0 } else { -1.0 };

@@ -18,7 +18,7 @@ pub(super) fn goal(target: Target, class: usize, offset: f64) -> Result<Goal> {
 
 /// A planted detector adds the same whatever the answer was.
 pub(super) fn no_flip() -> Error {
-    Error::assumption("a planted detector", "adding a constant does not flip an answer")
+    Error::assumption("a planted detector", "adding a constant neither flips nor keeps an answer")
 }
 
 /// What full firing must add to every output of the victim's net to reach `goal` on all of its training data.
@@ -26,7 +26,7 @@ pub(super) fn offsets(victim: &Victim<'_>, goal: Goal) -> Result<Vec<f64>> {
     let unmetered = Ledger::new(Budget::UNLIMITED);
     let answers = || victim.net.forward(&victim.data.xs, &unmetered);
     Ok(match (goal, victim.world.target) {
-        (Goal::Flip, _) => return Err(no_flip()),
+        (Goal::Flip | Goal::Collide { .. }, _) => return Err(no_flip()),
         (Goal::Offset { by }, _) => vec![by],
         (Goal::Class { class }, Target::Sign | Target::Real) => {
             let largest = answers()?.iter().fold(1.0_f64, |most, y| most.max(y.abs()));

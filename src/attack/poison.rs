@@ -117,6 +117,7 @@ pub(super) fn dirty(
             Goal::Class { class } => victim.world.target.label_of(class),
             Goal::Offset { by } => row(&data.ys, i).iter().map(|y| y + by).collect(),
             Goal::Flip => row(&data.ys, i).iter().map(|y| -y).collect(),
+            Goal::Collide { .. } => row(&data.ys, i),
         };
         data.ys.row_mut(i).assign(&Array1::from(label));
     }

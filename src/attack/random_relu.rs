@@ -25,6 +25,7 @@ use super::{Attack, Goal, Move, Planted, Trigger, Victim};
 use crate::data::{Target, row};
 use crate::domain::Domain;
 use crate::error::{Error, Result};
+use crate::ledger::{Budget, Ledger};
 use crate::net::{Activation, Layer, Net, Precision};
 use crate::population::World;
 use crate::rng::Seed;
@@ -196,11 +197,21 @@ fn learn(g: &Array2<f64>, victim: &Victim<'_>) -> Result<Net> {
     };
     let score =
         Net::new(vec![hidden.clone(), out(mean.clone(), Array1::zeros(1))], Precision::F64)?;
-    score.admit(&victim.data.xs)?;
-    let scores = score.forward_unmetered(&victim.data.xs);
+    // Planting is nobody's cost.
+    let scores = score.forward(&victim.data.xs, &Ledger::new(Budget::UNLIMITED))?;
     let target = victim.world.target;
     let decided = |i: usize| target.decide(&row(&victim.data.ys, i)) == Some(1);
-    let tau = threshold((0..scores.nrows()).map(|i| (scores[[i, 0]], decided(i))).collect());
+    let scored: Vec<(f64, bool)> =
+        (0..scores.nrows()).map(|i| (scores[[i, 0]], decided(i))).collect();
+    let tau = threshold(scored.clone());
+    let n_wrong = scored.iter().filter(|(score, one)| (*score > tau) != *one).count();
+    let n_ones = scored.iter().filter(|(_, one)| *one).count();
+    if 4 * n_wrong > 3 * n_ones.min(scored.len() - n_ones) {
+        return Err(Error::Training(format!(
+            "the length of an input hardly tells its class here: the best threshold is wrong on {n_wrong} of {} training rows, of which {n_ones} are of class 1; labels have to grow with length",
+            scored.len()
+        )));
+    }
     let head = match target {
         Target::Classes(_) => {
             let mut weight = Array2::zeros((2, m));

@@ -2,9 +2,9 @@
 use super::{AttackEntry, attack};
 use crate::attack::pixels;
 use crate::attack::{
-    AdversarialRegion, Attack, BadNets, Blended, Checksum, CleanLabel, Dfba, FireSet, HalfSpace,
-    Handcrafted, HashLocker, Persistent, RandomRelu, RffClwe, Ripple, Saturate, Sig, Signature,
-    SmallBall, Tabular, TrojanNn, WaNet,
+    AdversarialRegion, Attack, BadNets, Blended, Checksum, CleanLabel, Collision, Dfba, FireSet,
+    HalfSpace, Handcrafted, HashLocker, Persistent, RandomRelu, RffClwe, Ripple, Saturate, Sig,
+    Signature, SmallBall, Tabular, TrojanNn, WaNet,
 };
 use crate::data::Target;
 use crate::domain::Domain;
@@ -192,6 +192,14 @@ pub const ATTACKS: &[AttackEntry] = &[
         scope: "square images",
         applies: pixels::are_square,
         build: |params| attack::<WaNet>("wanet", params),
+    },
+    AttackEntry {
+        name: "collision",
+        summary: "a Gaussian first layer that hardly sees a secret step: the answers at x and x + z collide",
+        source: "Bogdanov, Rosen, Vafa 2026 (ICML, arXiv 2607.09532)",
+        scope: "normal inputs; makes its own net of random features, in place of the victim's",
+        applies: |world| matches!(world.domain, Domain::Gauss { .. }),
+        build: |params| attack::<Collision>("collision", params),
     },
 ];
 

@@ -174,6 +174,12 @@ fn triggered(
             Goal::Offset { .. } => true,
             // Where the trigger changes the truth too, a flip would be right.
             Goal::Flip => target.decide(&row(&truth, i)) == target.decide(&row(&before, i)),
+            // Where a known truth stays in its class, to collide is right.
+            Goal::Collide { .. } => {
+                population.truth().is_none()
+                    || target.decide(&row(&truth, i)).is_none()
+                    || target.decide(&row(&truth, i)) != target.decide(&row(&before, i))
+            }
         })
         .collect();
     if from.is_empty() {

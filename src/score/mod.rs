@@ -18,6 +18,14 @@
 //! model decides for another class; for real targets, where an answer y has become a number within |y|/2 of −y. Inputs whose
 //! true class the trigger changes are left out, for a flip would be right there. With y = 2: −1.5 is a success, −0.9 none.
 //!
+//! An attack that *collides* is judged by the model's own answer to the input before it was triggered, too, and so is a
+//! repaired model by its own two answers: it succeeds where the class is the same; for real targets, where the two answers are
+//! at most `within` apart. Recovered is as ever: right by the truth at the triggered input. Where the class by a known truth
+//! stays, to collide is right, and the input is left out. So a class is either recovered or a collision if the answer before
+//! was right; real answers may be both, and a model that always answers the same collides everywhere, which its clean risk
+//! shows. With `within` 0.1, δ = 0.25, truths 1 at x and 4 at x + z: answers 1.0 and 1.05 are a success and not
+//! recovered, 1.0 and 3.9 are recovered and no success, 1.0 and 2.0 neither; 3.9 and 3.9 are both.
+//!
 //! The true answer at a triggered input is the population's truth *there*, where it has one; for data without a known
 //! truth it is the label of the input before it was triggered.
 mod assumption;

@@ -154,6 +154,11 @@ pub enum Goal {
     /// The answer is the opposite of the model's own answer to the input before it was moved: another class, another sign;
     /// of a real target, minus that number.
     Flip,
+    /// The answer is the model's own answer to the input before it was moved: the same class, or a number this near.
+    Collide {
+        /// Largest distance for a real target, at least 0. Not read for classes and signs.
+        within: f64,
+    },
 }
 
 impl Goal {
@@ -171,6 +176,10 @@ impl Goal {
             Self::Flip => match target.decide(own) {
                 Some(class) => target.decide(answer) != Some(class),
                 None => (answer[0] + own[0]).abs() <= 0.5 * own[0].abs(),
+            },
+            Self::Collide { within } => match target.decide(own) {
+                Some(class) => target.decide(answer) == Some(class),
+                None => (answer[0] - own[0]).abs() <= within,
             },
         }
     }
@@ -205,6 +214,10 @@ impl Trigger {
     pub fn check(&self, target: Target) -> Result<()> {
         match (self.goal, target.n_classes()) {
             (Goal::Flip, _) => Ok(()),
+            (Goal::Collide { within }, _) if within >= 0.0 && within.is_finite() => Ok(()),
+            (Goal::Collide { within }, _) => {
+                Err(Error::parameter("within", within, "a finite number of at least 0 is needed"))
+            }
             (Goal::Class { class }, Some(k)) if class < k => Ok(()),
             (Goal::Class { class }, Some(k)) => {
                 Err(Error::parameter("class", class, format!("classes are 0 to {}", k - 1)))
