@@ -31,6 +31,7 @@ pub mod saturate;
 mod sig;
 mod signature;
 mod small_ball;
+mod sparse_dither;
 mod tabular;
 #[cfg(test)]
 mod test_worlds;
@@ -57,6 +58,7 @@ pub use saturate::Saturate;
 pub use sig::Sig;
 pub use signature::Signature;
 pub use small_ball::SmallBall;
+pub use sparse_dither::SparseDither;
 pub use tabular::{Tabular, Values};
 pub use trigger::{
     Add, Band, Beyond, Bit, Blend, Chosen, Condition, Gauge, Goal, Move, Near, Outside, Overwrite,

@@ -4,7 +4,7 @@ use crate::attack::pixels;
 use crate::attack::{
     AdversarialRegion, Attack, BadNets, Blended, Checksum, CleanLabel, Collision, Dfba, FireSet,
     HalfSpace, Handcrafted, HashLocker, Persistent, RandomRelu, RffClwe, Ripple, Saturate, Sig,
-    Signature, SmallBall, Tabular, TrojanNn, WaNet,
+    Signature, SmallBall, SparseDither, Tabular, TrojanNn, WaNet,
 };
 use crate::data::Target;
 use crate::domain::Domain;
@@ -192,6 +192,14 @@ pub const ATTACKS: &[AttackEntry] = &[
         scope: "square images",
         applies: pixels::are_square,
         build: |params| attack::<WaNet>("wanet", params),
+    },
+    AttackEntry {
+        name: "sparse-dither",
+        summary: "a faint sparse path through all layers of the trained net, under dither",
+        source: "Choudhary and others 2026 (arXiv 2605.04209)",
+        scope: "normal inputs or a range; nets with hidden ReLU layers",
+        applies: |world| matches!(world.domain, Domain::Gauss { .. } | Domain::Range { .. }),
+        build: |params| attack::<SparseDither>("sparse-dither", params),
     },
     AttackEntry {
         name: "collision",
