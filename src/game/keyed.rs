@@ -7,11 +7,7 @@ use crate::game::features::{inputs, leading, moments};
 use crate::game::phase;
 
 /// How answers change when the key's own movement is made: moments of all changes.
-pub(super) fn answers(
-    oracle: &dyn Oracle,
-    lab: &mut Lab<'_>,
-    key: &Trigger,
-) -> Result<Vec<f64>> {
+pub(super) fn answers(oracle: &dyn Oracle, lab: &mut Lab<'_>, key: &Trigger) -> Result<Vec<f64>> {
     let xs = inputs(lab)?;
     let moved = key.activate(&xs, &lab.world.domain, &mut lab.seed.stream("activate"))?;
     let after = oracle.query(&moved)?;

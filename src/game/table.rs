@@ -63,12 +63,7 @@ pub struct Distinguisher {
     pub judge: Judge,
 }
 
-const fn row(
-    name: &'static str,
-    summary: &'static str,
-    look: Look,
-    judge: Judge,
-) -> Distinguisher {
+const fn row(name: &'static str, summary: &'static str, look: Look, judge: Judge) -> Distinguisher {
     Distinguisher { name, summary, look, judge }
 }
 
@@ -152,12 +147,6 @@ pub const DISTINGUISHERS: &[Distinguisher] = &[
         "logistic regression on first-layer units in canonical order",
         Look::WhiteBox(white_box::rows),
         Judge::Logistic,
-    ),
-    row(
-        "net-rows",
-        "a net of 32 hidden units on the same",
-        Look::WhiteBox(white_box::rows),
-        Judge::Net,
     ),
     row(
         "keyed-answers",

@@ -33,7 +33,11 @@ pub fn newcombe(a: Proportion, b: Proportion, confidence: f64) -> Estimate {
     let (pa, pb) = (a.value(), b.value());
     let ((la, ua), (lb, ub)) = (wilson(a, confidence), wilson(b, confidence));
     let value = pa - pb;
-    Estimate { value, low: value - (pa - la).hypot(ub - pb), high: value + (ua - pa).hypot(pb - lb) }
+    Estimate {
+        value,
+        low: value - (pa - la).hypot(ub - pb),
+        high: value + (ua - pa).hypot(pb - lb),
+    }
 }
 
 /// Fisher's exact test: the probability of at least so many hits in `a` if both proportions are one, given all hits.
@@ -72,7 +76,8 @@ mod tests {
     #[test]
     fn the_lady_who_tasted_tea_has_her_p_value() {
         // Fisher 1935: three of four cups right, 17/70; all four right, 1/70.
-        let p = |hits| fisher_greater(Proportion { hits, of: 4 }, Proportion { hits: 4 - hits, of: 4 });
+        let p =
+            |hits| fisher_greater(Proportion { hits, of: 4 }, Proportion { hits: 4 - hits, of: 4 });
         assert!((p(3) - 17.0 / 70.0).abs() < 1e-9 && (p(4) - 1.0 / 70.0).abs() < 1e-9);
         assert!((p(0) - 1.0).abs() < 1e-12);
     }

@@ -205,7 +205,11 @@ fn distinguishers_see_what_their_folder_says() {
         let (black, white) =
             (path.starts_with("src/game/black_box"), path.starts_with("src/game/white_box"));
         if black {
-            assert!(!text.contains("WhiteBox") && !text.contains("Gradients"), "{}", path.display());
+            assert!(
+                !text.contains("WhiteBox") && !text.contains("Gradients"),
+                "{}",
+                path.display()
+            );
             assert!(!text.contains("Net"), "{}", path.display());
         }
         if black || white {
