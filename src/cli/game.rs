@@ -154,7 +154,7 @@ fn table(played: &Played) -> String {
     if let Some(largest) = keyless.iter().max_by(by_value) {
         let most = keyless.iter().map(|v| v.simultaneous.high).fold(-1.0, f64::max);
         text += &format!(
-            "\nlargest without the key: {}, {} at 95% for all {} at once\nall of them lie below {most:.3} at that \
+            "\nlargest without the key: {}, {} at 95% for all {} at once\nlargest upper limit {most:.3} at that \
              confidence; {} nets a side tell an advantage to ±{:.3} one at a time\n",
             largest.distinguisher,
             interval(largest.simultaneous).trim(),
