@@ -55,6 +55,7 @@
 //! | [`score`], [`stats`] | what a model gets right, with intervals |
 //! | [`registry`] | the tables of methods by name |
 //! | [`study`], [`report`] | many models: specification, cells, records, tables, page |
+//! | [`game`] | undetectability as a game: who can tell planted nets from clean ones |
 //! | [`data`], [`rng`], [`error`], [`storage`] | what all of them use |
 //! | [`cli`] | the command line |
 //! | [`documentation`] | the guide, the architecture, and the reasons |
@@ -69,6 +70,7 @@ pub mod domain;
 pub mod error;
 pub mod external;
 pub mod fourier;
+pub mod game;
 pub mod ledger;
 pub mod mitigate;
 pub mod net;

@@ -3,11 +3,12 @@ use clap::ValueEnum;
 
 use super::Streams;
 use crate::error::{Error, Result};
+use crate::game::DISTINGUISHERS;
 use crate::population::Family;
 use crate::registry::{ATTACKS, MITIGATORS, OBFUSCATIONS, Params};
 use crate::study::Spec;
 
-/// List what there is: populations (with their tasks), attacks, obfuscations, mitigators
+/// List what there is: populations (with their tasks), attacks, obfuscations, mitigators, distinguishers
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Of what kind
@@ -23,6 +24,7 @@ enum Kind {
     Attacks,
     Obfuscations,
     Mitigators,
+    Distinguishers,
 }
 
 impl Args {
@@ -55,6 +57,12 @@ impl Args {
                     }))
                 })
                 .collect::<Result<_>>()?,
+            Kind::Distinguishers => DISTINGUISHERS
+                .iter()
+                .map(|entry| serde_json::json!({
+                    "name": entry.name, "summary": entry.summary, "access": entry.look.access(),
+                }))
+                .collect(),
         };
         if self.json {
             return streams.print_json(&rows);

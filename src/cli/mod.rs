@@ -7,6 +7,7 @@ mod domain;
 mod evaluate;
 mod export;
 mod fetch;
+mod game;
 mod import;
 mod inspect;
 mod list;
@@ -55,6 +56,7 @@ enum Command {
     Plant(plant::Args),
     Obfuscate(obfuscate::Args),
     Mitigate(mitigate::Args),
+    Game(game::Args),
     Evaluate(evaluate::Args),
     Predict(predict::Args),
     Inspect(inspect::Args),
@@ -95,6 +97,7 @@ impl Cli {
             Command::Plant(args) => args.run(&mut streams),
             Command::Obfuscate(args) => args.run(&mut streams),
             Command::Mitigate(args) => args.run(&mut streams),
+            Command::Game(args) => args.run(&mut streams),
             Command::Evaluate(args) => args.run(&mut streams),
             Command::Predict(args) => args.run(&mut streams),
             Command::Inspect(args) => args.run(&mut streams),

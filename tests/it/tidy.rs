@@ -29,8 +29,12 @@ const LAYERS: &[(&str, &str)] = &[
     ("report", "error storage stats ledger fourier mitigate score study"),
     ("zoo", "error digest storage stats ledger net access attack registry score study"),
     (
+        "game",
+        "error rng data stats ledger domain net population access attack registry score study",
+    ),
+    (
         "cli",
-        "error rng storage data external stats ledger domain net population access attack mitigate registry score study report zoo",
+        "error rng storage data external stats ledger domain net population access attack mitigate registry score study report zoo game",
     ),
 ];
 
@@ -191,6 +195,33 @@ fn black_box_files_name_no_other_access_and_white_box_files_do() {
             assert!(!text.contains("type Access = dyn Oracle;"), "{}", path.display());
         }
     }
+}
+
+#[test]
+fn distinguishers_see_what_their_folder_says() {
+    let mut n_files = [0, 0];
+    for (path, _, code) in sources() {
+        let text: String = code.into_iter().map(|(_, line)| line + "\n").collect();
+        let (black, white) =
+            (path.starts_with("src/game/black_box"), path.starts_with("src/game/white_box"));
+        if black {
+            assert!(
+                !text.contains("WhiteBox") && !text.contains("Gradients"),
+                "{}",
+                path.display()
+            );
+            assert!(!text.contains("Net"), "{}", path.display());
+        }
+        if black || white {
+            // No key, and no net but behind the meter.
+            for word in UNSPEAKABLE {
+                assert!(!text.contains(word), "{}: says {word}", path.display());
+            }
+        }
+        n_files[0] += usize::from(black);
+        n_files[1] += usize::from(white);
+    }
+    assert!(n_files[0] >= 2 && n_files[1] >= 5, "the rule looked at {n_files:?} files");
 }
 
 #[test]
