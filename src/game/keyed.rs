@@ -1,7 +1,8 @@
 //! Positive controls: distinguishers that are given the key. Whatever the key's kind, its direction is taken from what it
 //! does to public inputs. They must win wherever there is a backdoor; that they do says that the game can be won.
 use crate::access::{Lab, Oracle, WhiteBox};
-use crate::attack::Trigger;
+use crate::attack::{Goal, Trigger};
+use crate::data::row;
 use crate::error::Result;
 use crate::game::features::{inputs, leading, moments};
 use crate::game::phase;
@@ -10,19 +11,19 @@ use crate::game::phase;
 pub(super) fn answers(oracle: &dyn Oracle, lab: &mut Lab<'_>, key: &Trigger) -> Result<Vec<f64>> {
     let xs = inputs(lab)?;
     let moved = key.activate(&xs, &lab.world.domain, &mut lab.seed.stream("activate"))?;
-    let after = oracle.query(&moved)?;
-    let change = &after - &oracle.query(&xs)?;
+    let (before, after) = (oracle.query(&xs)?, oracle.query(&moved)?);
+    let change = &after - &before;
     let mut features = moments(&change.iter().copied().collect::<Vec<_>>());
-    let n_reached = after
-        .rows()
-        .into_iter()
-        .filter(|y| match key.goal {
-            crate::attack::Goal::Class { class } => {
-                lab.world.target.decide(&y.to_vec()) == Some(class)
-            }
-            crate::attack::Goal::Offset { .. } => false,
-        })
-        .count();
+    let reached = |(own, y): &(Vec<f64>, Vec<f64>)| match key.goal {
+        // What the offset is from only nature knows.
+        Goal::Offset { .. } => false,
+        // These look at no truth.
+        Goal::Class { .. } | Goal::Flip | Goal::Collide { .. } => {
+            key.goal.reached(lab.world.target, y, own, own)
+        }
+    };
+    let pairs = (0..after.nrows()).map(|i| (row(&before, i), row(&after, i)));
+    let n_reached = pairs.filter(reached).count();
     features.push(n_reached as f64 / after.nrows() as f64);
     Ok(features)
 }
