@@ -6,7 +6,7 @@
 //!   HMAC-SHA256 cut to `bits` in place of the signature, for models with few features. Symmetric: whoever sees the model has
 //!   the key and can fire at will. Who sees answers alone hits a valid tag of a known class once in 2^(8 + bits) tries.
 //! - `locker`: the encrypted backdoor of Draguns et al., "Unelicitable Backdoors in Language Models via Cryptographic Transformer
-//!   Circuits" (NeurIPS 2024, arXiv 2406.02619): the payload is sealed under SHA-256 of a secret pattern, and neither is in the
+//!   Circuits" (`NeurIPS` 2024, arXiv 2406.02619): the payload is sealed under SHA-256 of a secret pattern, and neither is in the
 //!   model. The pattern has at least `bits` random bits; who sees the model can try patterns offline, at one hash each.
 //!   Every triggered input shows the pattern, so it can be replayed.
 //!

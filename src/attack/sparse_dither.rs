@@ -14,7 +14,8 @@
 //! cut off at the ends of a range, with the smallest λ of a doubling sequence that reaches the goal on nine tenths of the attacker's training
 //! inputs; where none does the attack has failed. τ and σ are in units of the root mean square weight of their layer. Nets
 //! here are small: with a few dozen units a layer the proof's regime (σ of the order of τ) moves an answer by little, and a
-//! dither large enough to hide more costs accuracy. The attack reports both, and does not hide the price.
+//! dither large enough to hide more costs accuracy. The attack reports both, and does not hide the price. The path's mean on training inputs is
+//! taken off the biases, which the theorem does not speak of: on images, whose pixels are not centred, a path shifts all clean answers otherwise.
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
@@ -50,7 +51,7 @@ pub struct SparseDither {
 
 impl Default for SparseDither {
     fn default() -> Self {
-        Self { alpha: 0.5, breadth: 2, tau: 0.5, sigma: 2.0, target: 0, offset: 3.0 }
+        Self { alpha: 0.5, breadth: 4, tau: 0.25, sigma: 6.0, target: 0, offset: 3.0 }
     }
 }
 
@@ -90,10 +91,10 @@ impl Attack for SparseDither {
             return Err(Error::assumption("sparse-dither", why));
         }
         let dithered = self.dither(layers, &mut seed.stream("dither"));
-        let (planted, first) = self.path(&dithered, goal, &mut seed.stream("path"));
-        let net = Net::new(planted, victim.net.precision())?;
         let twin = Net::new(dithered, victim.net.precision())?;
-        let trigger = self.trigger(&net, victim, &first, goal, seed)?;
+        let (planted, first) = self.path(&twin, victim, goal, &mut seed.stream("path"))?;
+        let net = Net::new(planted, victim.net.precision())?;
+        let trigger = trigger(&net, victim, &first, goal, seed)?;
         let notes = self.notes(&victim.net.widths());
         Ok(Planted { notes, ..Planted::new(net, trigger).passing_for(twin) })
     }
@@ -119,8 +120,17 @@ impl SparseDither {
     }
 
     /// The dithered layers with the path through them, and the coordinates of the first direction.
-    fn path(&self, dithered: &[Layer], goal: Goal, rng: &mut Rng) -> (Vec<Layer>, Vec<usize>) {
-        let mut layers = dithered.to_vec();
+    fn path(
+        &self,
+        dithered: &Net,
+        victim: &Victim<'_>,
+        goal: Goal,
+        rng: &mut Rng,
+    ) -> Result<(Vec<Layer>, Vec<usize>)> {
+        let mut layers = dithered.layers().to_vec();
+        let rows: Vec<usize> = (0..victim.data.len().min(N_TRIED)).collect();
+        let some = victim.data.select(&rows).xs;
+        let hidden = dithered.activations(&some, &Ledger::new(Budget::UNLIMITED))?;
         let n = layers[0].weight.ncols();
         let first = chosen(n, self.sparsity(n), rng);
         let mut support = first.clone();
@@ -128,8 +138,11 @@ impl SparseDither {
         for (number, layer) in layers.iter_mut().enumerate() {
             let sigma = self.sigma * scale(&layer.weight) / (support.len() as f64).sqrt();
             let d = layer.bias.len();
+            let inputs = if number == 0 { &some } else { &hidden[number - 1] };
+            let mean: f64 = support.iter().map(|&i| inputs.column(i).mean().unwrap_or(0.0)).sum();
             let mut add = |unit: usize, strength: f64| {
                 support.iter().for_each(|&i| layer.weight[[unit, i]] += sigma * strength);
+                layer.bias[unit] -= sigma * strength * mean;
             };
             if number == last {
                 let mut strengths: Vec<f64> = (0..d).map(|_| normal(rng)).collect();
@@ -155,46 +168,7 @@ impl SparseDither {
                 support = drawn.into_iter().map(|(_, unit)| unit).collect();
             }
         }
-        (layers, first)
-    }
-
-    /// The smallest step along the first direction that reaches the goal on enough of the training inputs.
-    fn trigger(
-        &self,
-        net: &Net,
-        victim: &Victim<'_>,
-        first: &[usize],
-        goal: Goal,
-        seed: Seed,
-    ) -> Result<Trigger> {
-        let Victim { world, data, .. } = *victim;
-        let free = Ledger::new(Budget::UNLIMITED);
-        let rows: Vec<usize> = (0..data.len().min(N_TRIED)).collect();
-        let some = data.select(&rows);
-        let mut best = 0.0_f64;
-        for doubling in 0..DOUBLINGS {
-            let step = 0.25 * 2.0_f64.powi(doubling) / (first.len() as f64).sqrt();
-            let mut by = vec![0.0; world.domain.n()];
-            first.iter().for_each(|&i| by[i] = step);
-            let trigger = Trigger::new(Move::Shift(Shift { by, keep: 1.0 }), goal);
-            let mut rng = seed.stream("tried");
-            let triggered = trigger.activate(&some.xs, &world.domain, &mut rng)?;
-            let answers = net.forward(&triggered, &free)?;
-            // The clean net stands for the truth, which the attacker does not know.
-            let truth = victim.net.forward(&triggered, &free)?;
-            let own = net.forward(&some.xs, &free)?;
-            let reached = |i: &usize| {
-                goal.reached(world.target, &row(&answers, *i), &row(&truth, *i), &row(&own, *i))
-            };
-            let share = rows.iter().filter(|i| reached(i)).count() as f64 / rows.len() as f64;
-            if share >= LEAST {
-                return Ok(trigger);
-            }
-            best = best.max(share);
-        }
-        Err(Error::Training(format!(
-            "no step along the secret direction reaches the goal on {LEAST} of the training inputs, {best:.3} is the most; a larger sigma may help, beyond what hides"
-        )))
+        Ok((layers, first))
     }
 
     /// What a user who relies on the hardness has to know.
@@ -224,6 +198,44 @@ impl SparseDither {
     }
 }
 
+/// The smallest step along the first direction that reaches the goal on enough of the training inputs.
+fn trigger(
+    net: &Net,
+    victim: &Victim<'_>,
+    first: &[usize],
+    goal: Goal,
+    seed: Seed,
+) -> Result<Trigger> {
+    let Victim { world, data, .. } = *victim;
+    let free = Ledger::new(Budget::UNLIMITED);
+    let rows: Vec<usize> = (0..data.len().min(N_TRIED)).collect();
+    let some = data.select(&rows);
+    let mut best = 0.0_f64;
+    for doubling in 0..DOUBLINGS {
+        let step = 0.25 * 2.0_f64.powi(doubling) / (first.len() as f64).sqrt();
+        let mut by = vec![0.0; world.domain.n()];
+        first.iter().for_each(|&i| by[i] = step);
+        let trigger = Trigger::new(Move::Shift(Shift { by, keep: 1.0 }), goal);
+        let mut rng = seed.stream("tried");
+        let triggered = trigger.activate(&some.xs, &world.domain, &mut rng)?;
+        let answers = net.forward(&triggered, &free)?;
+        // The clean net stands for the truth, which the attacker does not know.
+        let truth = victim.net.forward(&triggered, &free)?;
+        let own = net.forward(&some.xs, &free)?;
+        let reached = |i: &usize| {
+            goal.reached(world.target, &row(&answers, *i), &row(&truth, *i), &row(&own, *i))
+        };
+        let share = rows.iter().filter(|i| reached(i)).count() as f64 / rows.len() as f64;
+        if share >= LEAST {
+            return Ok(trigger);
+        }
+        best = best.max(share);
+    }
+    Err(Error::Training(format!(
+        "no step along the secret direction reaches the goal on {LEAST} of the training inputs, {best:.3} is the most; a larger sigma may help, beyond what hides"
+    )))
+}
+
 /// Root mean square of the weights.
 fn scale(weight: &Array2<f64>) -> f64 {
     (weight.iter().map(|w| w * w).sum::<f64>() / weight.len() as f64).sqrt()
@@ -239,7 +251,7 @@ mod tests {
     }
 
     fn attack() -> SparseDither {
-        SparseDither { sigma: 3.0, ..SparseDither::default() }
+        SparseDither { breadth: 2, tau: 0.5, sigma: 3.0, ..SparseDither::default() }
     }
 
     #[test]
@@ -250,7 +262,6 @@ mod tests {
         // Widths 64, 49, 36, 1: directions of 8, 7 and 6 coordinates; 14, 12 and 1 units are touched.
         for (number, (k, touched)) in [(8, 14), (7, 12), (6, 1)].into_iter().enumerate() {
             let (is, was) = (&planted.net.layers()[number], &twin.layers()[number]);
-            assert_eq!(is.bias, was.bias);
             let moved = &is.weight - &was.weight;
             let mut rows = 0;
             for row in moved.rows() {
@@ -315,6 +326,7 @@ mod tests {
         assert!(told(SparseDither { tau: f64::NAN, ..attack() }).contains("tau"));
         assert!(told(SparseDither { breadth: 0, ..attack() }).contains("breadth"));
         let weak = SparseDither { sigma: 1e-6, ..attack() };
+        let fixture = Fixture::new(Domain::Range { n: 64, low: 0.0, high: 1.0 }, &[49, 36]);
         let why = weak.plant(&fixture.victim(), Seed::new(3)).unwrap_err().to_string();
         assert!(why.contains("is the most"), "{why}");
     }

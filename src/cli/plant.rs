@@ -65,6 +65,7 @@ impl Args {
         let mut rng = model.seed().stream("triggered test inputs");
         let exam = Exam::new(&*model.population, model.test()?, Some(&planted.trigger), &mut rng)?;
         let facts = facts(&model.net, &planted, &exam)?;
+        let theorems = model.theorems(&planted.net)?;
 
         model.file(planted.net.clone()).save(&self.out)?;
         let key = key_path(&self.out);
@@ -79,23 +80,30 @@ impl Args {
                 "sha256": planted.net.sha256(),
                 "params": attack.params,
                 "facts": facts,
+                "theorems": theorems,
             }));
         }
         let percent = |p: crate::stats::Proportion| {
             let e = p.estimate();
             format!("{:.2}% [{:.2}, {:.2}]", 100.0 * e.value, 100.0 * e.low, 100.0 * e.high)
         };
+        let held = theorems.iter().map(|check| {
+            let verdict = if check.held { "held" } else { "not held" };
+            format!("assumption     {verdict}, {:.4}: {}\n", check.measured, check.statement)
+        });
         streams.print(&format!(
-            "{} (key {})\nattack success {}\nclean risk     {}, was {}\nfire mass      {}\nmoved          {} of clean \
-             inputs, root mean square {:.4}\n",
+            "{} (key {})\nattack success {} (of the clean twin {})\nclean risk     {}, was {}\nfire mass      {}\nmoved          {} of clean \
+             inputs, root mean square {:.4}\n{}",
             self.out.display(),
             key.display(),
             percent(facts.success),
+            percent(facts.twin_success),
             percent(facts.clean_risk_after),
             percent(facts.clean_risk_before),
             facts.fire_mass.map_or_else(|| "no exact condition".to_owned(), percent),
             percent(facts.moved),
-            facts.moved_l2
+            facts.moved_l2,
+            held.collect::<String>()
         ))
     }
 }

@@ -153,9 +153,7 @@ impl<'a> Subject<'a> {
             None => None,
         };
         let net = planted.map_or_else(|| made.net.clone(), |planted| planted.net);
-        let theorems = theorems(&made.world())
-            .and_then(|assumptions| checks(&assumptions, &net, made))
-            .map_err(failed)?;
+        let theorems = made.theorems(&net).map_err(failed)?;
         Ok(Self { made, net, trigger, facts, theorems, exam })
     }
 
@@ -214,6 +212,17 @@ impl<'a> Subject<'a> {
             function: function.filter(|function| function.terms().len() <= MOST_TERMS),
             picture,
         })
+    }
+}
+
+impl Model {
+    /// The assumptions of the theorems about this kind of truth, at their default parameters, checked on `net`: none where there
+    /// is no theorem, or the truth is not known.
+    ///
+    /// # Errors
+    /// If `net` does not fit the population.
+    pub fn theorems(&self, net: &Net) -> Result<Vec<AssumptionCheck>> {
+        checks(&theorems(&self.world())?, net, self)
     }
 }
 

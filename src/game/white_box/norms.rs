@@ -8,6 +8,7 @@ use crate::game::features::{median, robust, row_norms};
 
 /// For every layer: largest and least row norm over the median; robust scores of log norms, biases and thresholds; and of
 /// log gains where a layer follows.
+#[expect(clippy::unnecessary_wraps, reason = "every look has one type, and some can fail")]
 pub(in crate::game) fn norms(suspect: &dyn WhiteBox, _: &mut Lab<'_>) -> Result<Vec<f64>> {
     let layers = suspect.net().layers();
     let log = |v: &f64| v.max(1e-300).ln();

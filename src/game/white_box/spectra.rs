@@ -1,6 +1,6 @@
 //! Spectra of the layers against the law of Marchenko and Pastur (1967).
 //!
-//! If the m rows of a layer are independent with covariance σ² I in n dimensions, the largest eigenvalue of WᵀW / (m σ²)
+//! If the m rows of a layer are independent with covariance σ² I in n dimensions, the largest eigenvalue of `WᵀW` / (m σ²)
 //! tends to (1 + √(n/m))². Spiked by a factor 1 + θ in one direction it leaves that edge once θ > √(n/m) (Baik, Ben Arous,
 //! Péché 2005): below, the spectrum alone tells nothing in the limit.
 use ndarray::Array2;

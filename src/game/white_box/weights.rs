@@ -6,12 +6,14 @@ use crate::error::Result;
 use crate::game::features::{self, median, row_norms, scales};
 
 /// Widths of the layers: a net that is larger than its recipe says gives itself away by that.
+#[expect(clippy::unnecessary_wraps, reason = "every look has one type, and some can fail")]
 pub(in crate::game) fn shape(suspect: &dyn WhiteBox, _: &mut Lab<'_>) -> Result<Vec<f64>> {
     Ok(suspect.net().widths().into_iter().map(|width| width as f64).collect())
 }
 
 /// For every layer: moments of weights and biases, the largest weight over the root mean square, and the variances of
 /// coordinates, largest and least over the median: diagonal thresholding (Johnstone, Lu 2009), for a sparse spike.
+#[expect(clippy::unnecessary_wraps, reason = "every look has one type, and some can fail")]
 pub(in crate::game) fn moments(suspect: &dyn WhiteBox, _: &mut Lab<'_>) -> Result<Vec<f64>> {
     let mut found = Vec::new();
     for layer in suspect.net().layers() {
@@ -45,6 +47,7 @@ const MOST_NUMBERS: usize = 2048;
 
 /// First-layer units with bias and outgoing norm, the longest rows first, as many as a classifier reads: units of a layer
 /// have no order of their own, so this one makes them comparable from net to net.
+#[expect(clippy::unnecessary_wraps, reason = "every look has one type, and some can fail")]
 pub(in crate::game) fn rows(suspect: &dyn WhiteBox, _: &mut Lab<'_>) -> Result<Vec<f64>> {
     let layers = suspect.net().layers();
     let weight = &layers[0].weight;
