@@ -1,11 +1,14 @@
 //! The paths on which a study spends its time. Run with `cargo bench`; compare figures of one run only.
 use absolve::access::{LabSeeds, Suspect};
+use absolve::attack::Victim;
 use absolve::data::{Batch, Labeled, Target};
+use absolve::domain::Domain;
 use absolve::fourier::{FourierSum, HeavySearch, Questions, Term, walsh_hadamard};
 use absolve::ledger::{Budget, Ledger};
 use absolve::net::{Activation, Lesson, Net, Precision, Recipe, fit};
-use absolve::registry::{Params, mitigator_named};
-use absolve::rng::{Seed, sign};
+use absolve::population::{Promise, World};
+use absolve::registry::{Params, attack_named, mitigator_named};
+use absolve::rng::{RngExt, Seed, sign};
 use absolve::study::{Model, Spec, Task};
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
@@ -31,6 +34,34 @@ fn forward(bencher: Bencher<'_, '_>, rows: usize) {
     let xs = signs(rows, 100);
     let ledger = Ledger::new(Budget::UNLIMITED);
     bencher.counter(ItemsCount::new(rows)).bench_local(|| black_box(net.forward(&xs, &ledger)));
+}
+
+/// Planting in a net of 784-256-128-10, with what an attacker measures on 1,000 training rows.
+#[divan::bench(
+    args = ["half-space", "small-ball", "handcrafted", "dfba", "ripple", "checksum", "signature", "persistent"],
+    sample_count = 3
+)]
+fn plant(bencher: Bencher<'_, '_>, method: &str) {
+    let net = net(&[784, 256, 128, 10], Precision::F32);
+    let mut rng = Seed::new(3).stream("images");
+    let xs = Batch::from_shape_simple_fn((1000, 784), || rng.random::<f64>());
+    let ys = Batch::from_shape_fn((1000, 10), |(i, class)| f64::from(u8::from(i % 10 == class)));
+    let data = Labeled { xs, ys };
+    let domain = Domain::Range { n: 784, low: 0.0, high: 1.0 };
+    let world =
+        World { domain, target: Target::Classes(10), promise: Promise::Nothing, cutoff: 0.0 };
+    let recipe = Recipe { hidden: vec![256, 128], ..Recipe::default() };
+    let victim = Victim {
+        net: &net,
+        init: &net,
+        data: &data,
+        world: &world,
+        recipe: &recipe,
+        training: Seed::new(4),
+    };
+    let entry = attack_named(method).expect("an attack");
+    let attack = (entry.build)(&Params::default()).expect("its defaults").method;
+    bencher.bench_local(|| black_box(attack.plant(&victim, Seed::new(5)).is_ok()));
 }
 
 /// One epoch of 4,096 rows in batches, nets of 20-64-32-1.
