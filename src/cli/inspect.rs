@@ -72,7 +72,7 @@ impl Args {
             origin.crate_version
         );
         if let Some(lock) = net.lock() {
-            text += &format!("lock        {:?}, {:?}\n", lock.verifier(), lock.layout());
+            text += &format!("lock        {}\n", lock.verifier());
         }
         text +=
             "\nlayer  outputs × inputs  activation  Frobenius  spectral  median row  largest row\n";

@@ -103,6 +103,18 @@ fn largest_sum(net: &Net, xs: &Batch) -> f64 {
 }
 
 #[test]
+fn a_verifier_beside_the_net_stays_whatever_is_done_to_the_weights() {
+    let lot = Lot::new(&task("digits"), "signature");
+    for names in [&["permute-rescale"][..], &["split", "clutter"][..]] {
+        let net = lot.apply(names, "").unwrap();
+        assert_ne!(net.layers(), lot.planted.net.layers(), "{names:?}");
+        assert_eq!(net.lock(), lot.planted.net.lock());
+        assert!(lot.success(&net) >= 1.0, "{names:?}");
+        assert!(lot.moved(&net, &lot.planted.net) <= 0.02, "{names:?}");
+    }
+}
+
+#[test]
 fn permuting_and_rescaling_keeps_answers_to_a_millionth_and_every_decision() {
     for scales in ["powers-of-two", "any"] {
         for lot in LOTS.iter() {

@@ -57,7 +57,8 @@ pub struct Step {
     pub method: Box<dyn Obfuscation>,
 }
 
-/// Applies `steps` one after the other.
+/// Applies `steps` one after the other. Where a verifier stands beside the net, the backdoor is not in the weights: these are
+/// obfuscated as a clean net's, and the verifier is put back as it was.
 ///
 /// # Errors
 /// If one of them fails.
@@ -67,12 +68,13 @@ pub fn obfuscate(
     victim: &Victim<'_>,
     seed: Seed,
 ) -> Result<Net> {
-    let mut net = subject.net.clone();
+    let trigger = subject.trigger.filter(|_| subject.net.lock().is_none());
+    let mut net = Net::new(subject.net.layers().to_vec(), subject.net.precision())?;
     for (number, step) in steps.iter().enumerate() {
         let seed = seed.child("obfuscate").child(&format!("{number} {}", step.name));
-        net = step.method.apply(Subject { net: &net, ..subject }, victim, seed)?;
+        net = step.method.apply(Subject { net: &net, trigger }, victim, seed)?;
     }
-    Ok(net)
+    net.locked_as(subject.net)
 }
 
 /// An attack whose planted net goes through operators before it is published.

@@ -41,6 +41,25 @@ pub enum Verifier {
     },
 }
 
+impl std::fmt::Display for Verifier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let hex = |bytes: &[u8; 32]| {
+            bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+        };
+        match self {
+            Self::Signature { key } => {
+                write!(f, "an Ed25519 signature, verifying key {}", hex(key))
+            }
+            Self::Tag { key, bytes } => {
+                write!(f, "an HMAC-SHA256 tag of {} bits, key {}", 8 * bytes, hex(key))
+            }
+            Self::Locker { features, .. } => {
+                write!(f, "a digital locker over {} features", features.len())
+            }
+        }
+    }
+}
+
 impl Verifier {
     /// Bytes that an input carries: the wanted answer and what proves it.
     pub fn n_bytes(&self) -> usize {
