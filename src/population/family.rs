@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use super::catalogue::{FASHION_MNIST, MNIST};
 use super::{
     AffineFamily, CsvFamily, DecisionTreeFamily, DigitsFamily, FourierFamily, IdxFamily,
-    KnownFamily, NpyFamily, Part, PolynomialFamily, Population, ResiduesFamily,
+    KnownFamily, LengthFamily, NpyFamily, Part, PolynomialFamily, Population, ResiduesFamily,
     TrigonometricFamily, World,
 };
 use crate::error::{Error, Result};
@@ -38,6 +38,8 @@ pub enum Family {
     Trigonometric(TrigonometricFamily),
     /// A random sum of characters of `Z_m^n`.
     Residues(ResiduesFamily),
+    /// Whether a normal input is long.
+    Length(LengthFamily),
 }
 
 impl Family {
@@ -56,6 +58,7 @@ impl Family {
             Self::DecisionTree(family) => family.build(seed),
             Self::Trigonometric(family) => family.build(seed),
             Self::Residues(family) => family.build(seed),
+            Self::Length(family) => family.build(seed),
         }
     }
 
@@ -74,6 +77,7 @@ impl Family {
             Self::DecisionTree(family) => family.world(),
             Self::Trigonometric(family) => family.world(),
             Self::Residues(family) => family.world(),
+            Self::Length(family) => family.world(),
         }
     }
 
@@ -87,6 +91,7 @@ impl Family {
             ("decision-tree", Self::DecisionTree(DecisionTreeFamily::default())),
             ("trigonometric", Self::Trigonometric(TrigonometricFamily::default())),
             ("residues", Self::Residues(ResiduesFamily::default())),
+            ("length", Self::Length(LengthFamily::default())),
             ("fashion-mnist", Self::FashionMnist(KnownFamily::default())),
             ("mnist", Self::Mnist(KnownFamily::default())),
         ]
@@ -107,6 +112,7 @@ impl Family {
             Self::Trigonometric(_) => {
                 "a random trigonometric polynomial on the torus [0, 1)^n, with bounded label noise"
             }
+            Self::Length(_) => "whether a normal input is longer than the median",
             Self::Residues(_) => "a random sum of characters of Z_m^n, with bounded label noise",
             Self::Idx(_) => "images from a folder of idx files",
             Self::FashionMnist(_) => FASHION_MNIST.summary,

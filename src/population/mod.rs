@@ -11,6 +11,7 @@ mod flips;
 mod fourier;
 mod idx;
 mod images;
+mod length;
 mod monomial;
 mod noise;
 mod npy;
@@ -23,7 +24,7 @@ mod trigonometric;
 
 use std::borrow::Cow;
 
-use ndarray::Array1;
+use ndarray::{Array1, ArrayView1};
 use serde::{Deserialize, Serialize};
 
 pub use affine::AffineFamily;
@@ -35,6 +36,7 @@ pub use family::Family;
 pub use flips::{Around, Flips};
 pub use fourier::{FourierFamily, Truth as FourierTruth};
 pub use images::{IdxFamily, KnownFamily};
+pub use length::LengthFamily;
 pub use monomial::{Monomial, Polynomial};
 pub use noise::Noise;
 pub use npy::{NpyFamily, read_array};
@@ -42,7 +44,7 @@ pub use polynomial::PolynomialFamily;
 pub use table::Table;
 pub use trigonometric::{ResiduesFamily, TrigonometricFamily};
 
-use crate::data::{Batch, Labeled, Shape, Target};
+use crate::data::{Batch, Labeled, Shape, Target, column};
 use crate::domain::Domain;
 use crate::error::Result;
 use crate::fourier::{DecisionTree, FourierSum, TrigSum};
@@ -198,6 +200,11 @@ pub enum Truth {
     Tree(DecisionTree),
     /// A sum of characters of the torus or of `Z_m^n`.
     Trigonometric(TrigSum),
+    /// +1 where the squared length of the input is above a number, else −1.
+    Length {
+        /// The number.
+        square: f64,
+    },
 }
 
 impl Truth {
@@ -211,6 +218,10 @@ impl Truth {
             Self::Fourier(sum) => sum.at_all(xs),
             Self::Tree(tree) => tree.at_all(xs),
             Self::Trigonometric(sum) => sum.at_all(xs),
+            Self::Length { square } => {
+                let long = |x: ArrayView1<'_, f64>| if x.dot(&x) > *square { 1.0 } else { -1.0 };
+                column(xs.rows().into_iter().map(long).collect())
+            }
         }
     }
 
@@ -219,7 +230,10 @@ impl Truth {
         match self {
             Self::Fourier(sum) => Some(Cow::Borrowed(sum)),
             Self::Tree(tree) => tree.spectrum().ok().map(Cow::Owned),
-            Self::Affine { .. } | Self::Polynomial(_) | Self::Trigonometric(_) => None,
+            Self::Affine { .. }
+            | Self::Polynomial(_)
+            | Self::Trigonometric(_)
+            | Self::Length { .. } => None,
         }
     }
 }

@@ -1,11 +1,11 @@
-//! What the sign-valued families on the cube have in common: uniform vertices, a truth of −1 and +1, and flipped labels.
+//! What the sign-valued families have in common: inputs as the domain spreads them, a truth of −1 and +1, and flipped labels.
 use super::flips::Placed;
 use super::{Cursor, Distance, Flips, Part, Population, Truth, World};
 use crate::data::{Labeled, stack};
 use crate::error::Result;
-use crate::rng::{Seed, sign};
+use crate::rng::Seed;
 
-/// Signs of uniform vertices that can be drawn at will.
+/// Signs of inputs that can be drawn at will.
 #[derive(Debug)]
 pub(super) struct Signs {
     world: World,
@@ -26,17 +26,15 @@ impl Population for Signs {
     }
 
     fn draw(&self, _part: Part, n: usize, cursor: &mut Cursor) -> Result<Labeled> {
-        let width = self.world.domain.n();
         let mut flips = Vec::with_capacity(n);
-        let rows: Vec<Vec<f64>> = (0..n)
-            .map(|_| {
-                let x: Vec<f64> = (0..width).map(|_| sign(&mut cursor.rng)).collect();
-                flips.push(self.flips.flips(&x, &mut cursor.rng));
-                x
-            })
-            .collect();
+        let mut rows = Vec::with_capacity(n);
+        for _ in 0..n {
+            let x = self.world.domain.sample(&mut cursor.rng)?;
+            flips.push(self.flips.flips(&x, &mut cursor.rng));
+            rows.push(x);
+        }
         cursor.drawn += n;
-        let xs = stack(width, rows);
+        let xs = stack(self.world.domain.n(), rows);
         let mut ys = self.truth.at(&xs);
         // The truth is ±1 but for rounding; a label is exactly ±1.
         for (y, flip) in ys.iter_mut().zip(flips) {

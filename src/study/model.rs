@@ -61,6 +61,9 @@ impl Model {
             Some(Truth::Trigonometric(_)) => {
                 return refuse("a sum of waves is not piecewise linear, so no ReLU net is it");
             }
+            Some(Truth::Length { .. }) => {
+                return refuse("a ball's inside is not piecewise linear, so no ReLU net is it");
+            }
             None => return refuse("the truth of this population is not known"),
         };
         Ok(model)
