@@ -76,6 +76,24 @@ fn backdoors_are_planted_triggered_and_scored_on_every_domain() {
 }
 
 #[test]
+fn a_poisoned_offset_is_from_the_truth_where_the_trigger_leads() {
+    // A mask of half of the coordinates moves an affine truth by as much as the offset of 3: a label that is the clean input's
+    // and the offset would then be the truth itself, and teach nothing. Seeds 9001, 9002 and 9005 are such.
+    let mut task = of("affine", "{ shape = 'box', n = 16 }", "");
+    (task.train, task.test, task.recipe.epochs) = (4000, 200, 30);
+    for number in [9001, 9002, 9005] {
+        let model = Model::train(&task, number, &mut |_| {}).unwrap();
+        let planted = plant(&model, "trojan-nn", "epochs = 30");
+        let mut rng = seed(1).stream("exam");
+        let exam =
+            Exam::new(&*model.population, model.test().unwrap(), Some(&planted.trigger), &mut rng)
+                .unwrap();
+        let facts = absolve::score::facts(&model.net, &planted, &exam).unwrap();
+        assert!(facts.success.value() > 0.95, "{number}: {:?}", facts.success);
+    }
+}
+
+#[test]
 fn affine_methods_refuse_a_promised_curve_and_take_a_polynomial_of_degree_one() {
     let applies = |task: &Task| {
         let world = task.population.world().unwrap();
