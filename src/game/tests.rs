@@ -54,6 +54,17 @@ fn a_half_space_backdoor_is_told_by_its_norms_and_by_the_key() {
 }
 
 #[test]
+fn a_verifier_beside_the_net_is_seen_by_who_sees_the_model_and_by_nobody_else() {
+    let mut spec = game();
+    spec.attack.method = "signature".to_owned();
+    spec.distinguishers = ["answers", "shape"].map(str::to_owned).to_vec();
+    let played = play(&spec.check().unwrap(), &|| ()).unwrap();
+    let [answers, shape] = &played.verdicts[..] else { panic!("two") };
+    assert!(answers.p > 0.001, "{answers:?}");
+    assert!(shape.advantage.value >= 1.0 && shape.p < 1e-4, "{shape:?}");
+}
+
+#[test]
 fn the_number_of_threads_changes_nothing() {
     let play_on = |n: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap();
