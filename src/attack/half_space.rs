@@ -5,9 +5,10 @@
 //! layers carry it through one unit each, and the output layer adds `offset · ramp`. So the planted net is exactly
 //! `f + offset · clip(k (w·x − c), 0, 1)`: unchanged where w·x ≤ c, and off by the whole offset where w·x ≥ c + 1/k.
 //!
-//! Outside the cube, w is uniformly random and c the quantile of w·x on the attacker's training data that leaves the wanted
-//! mass beyond it: a whole number of its N rows, so that a mass below 1/N, which N rows cannot measure, is refused. On the cube, w is ±1 on ⌈log₂ 1/mass⌉ secret coordinates, and the pair fires where all of them match:
-//! mass 2^−⌈log₂ 1/mass⌉ exactly.
+//! Outside the cube, w is uniformly random and c the quantile of w·x on the attacker's N training rows that leaves the wanted
+//! mass beyond it: a whole number r of them, so that a mass below 1/N, which N rows cannot measure, is refused. On fresh inputs
+//! the expected mass is (r + 1)/(N + 1). On the cube, w is ±1 on ⌈log₂ 1/mass⌉ secret coordinates, and the pair fires where all
+//! of them match: mass 2^−⌈log₂ 1/mass⌉ exactly.
 use ndarray::{Array1, Array2};
 use serde::{Deserialize, Serialize};
 
