@@ -89,10 +89,7 @@ impl Args {
             let e = p.estimate();
             format!("{:.2}% [{:.2}, {:.2}]", 100.0 * e.value, 100.0 * e.low, 100.0 * e.high)
         };
-        let held = theorems.iter().map(|check| {
-            let verdict = if check.held { "held" } else { "not held" };
-            format!("assumption     {verdict}, {:.4}: {}\n", check.measured, check.statement)
-        });
+        let held = theorems.iter().map(super::verdict);
         streams.print(&format!(
             "{} (key {})\nattack success {} (of the clean twin {})\nclean risk     {}, was {}\nfire mass      {}\nmoved          {} of clean \
              inputs{}, root mean square {:.4}\n{}",

@@ -44,14 +44,12 @@ pub fn facts(victim: &Net, planted: &Planted, exam: &Exam) -> Result<AttackFacts
     let xs = &exam.test.xs;
     let (before, after) = (twin.forward(xs, &ledger)?, planted.net.forward(xs, &ledger)?);
     let moved = |i: usize| !exam.world.is_right(&row(&after, i), &row(&before, i));
-    let fired: Option<Vec<bool>> =
-        (0..xs.nrows()).map(|i| planted.trigger.fires(&row(xs, i))).collect();
     let distance = (&after - &before).mapv(|d| d * d).sum() / xs.nrows() as f64;
     let mark = |net: &Net| exam.mark(&Owned { net: net.clone(), ledger: &ledger }, None);
     let none = Proportion { hits: 0, of: 0 };
     let (clean_twin, undefended) = (mark(twin)?, mark(&planted.net)?);
     Ok(AttackFacts {
-        fire_mass: fired.map(Proportion::count),
+        fire_mass: planted.trigger.fire_mass(xs),
         moved: Proportion::count((0..xs.nrows()).map(moved)),
         moved_l2: distance.sqrt(),
         clean_risk_before: clean_twin.clean_risk,

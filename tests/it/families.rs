@@ -157,6 +157,25 @@ fn adversarial_labels_are_off_by_what_they_say_on_the_mass_they_say() {
 }
 
 #[test]
+fn evaluate_says_what_plant_said_of_inputs_that_fire_and_of_the_assumption() {
+    let dir = tempfile::tempdir().unwrap();
+    let json = |args: &[&str]| -> serde_json::Value {
+        let output = absolve(dir.path()).args(args).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let small = ["--set", "train=2000", "--set", "recipe.epochs=5"];
+    json(&[&["train", "affine", "--out", "m", "--json"][..], &small].concat());
+    // Twice the mass that the theorem bears.
+    let planted = json(&["plant", "half-space", "m", "--out", "p", "--set", "mass=0.2", "--json"]);
+    let marked = json(&["evaluate", "p", "--key", "p.key.json", "--json"]);
+    assert_eq!(marked["fire_mass"]["hits"], planted["facts"]["fire_mass"]["hits"]);
+    assert!(marked["fire_mass"]["hits"].as_u64().unwrap() > 100, "{marked}");
+    assert_eq!(marked["theorems"], planted["theorems"]);
+    assert_eq!(marked["theorems"][0]["held"], false);
+}
+
+#[test]
 fn the_command_line_answers_on_a_polytope_from_a_file() {
     let dir = tempfile::tempdir().unwrap();
     let here = dir.path();
