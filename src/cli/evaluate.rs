@@ -7,7 +7,7 @@ use crate::attack::Trigger;
 use crate::error::{Error, Result};
 use crate::ledger::{Budget, Ledger};
 use crate::net::ModelFile;
-use crate::score::Exam;
+use crate::score::{Exam, fire_mass};
 use crate::stats::Proportion;
 use crate::storage;
 use crate::study::Model;
@@ -47,7 +47,7 @@ impl Args {
         let ledger = Ledger::new(Budget::UNLIMITED);
         let theorems = model.theorems(&file.net)?;
         let scores = exam.mark(&Owned { net: file.net, ledger: &ledger }, None)?;
-        let fire_mass = trigger.as_ref().and_then(|trigger| trigger.fire_mass(&exam.test.xs));
+        let fire_mass = trigger.as_ref().and_then(|trigger| fire_mass(trigger, &exam.test.xs));
         if self.json {
             let with_interval = |p: Option<Proportion>| {
                 p.map(

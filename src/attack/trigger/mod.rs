@@ -37,7 +37,6 @@ use crate::data::{Batch, Target, row, stack};
 use crate::domain::Domain;
 use crate::error::{Error, Result};
 use crate::rng::Rng;
-use crate::stats::Proportion;
 
 /// The secret that goes with a planted net: what a key file holds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -204,12 +203,6 @@ impl Trigger {
             Some(condition) => Some(condition.holds(x)),
             None => self.movement.kind().fires(x),
         }
-    }
-
-    /// The rows of `xs` at which the planted condition holds, where the attack knows its condition exactly.
-    pub fn fire_mass(&self, xs: &Batch) -> Option<Proportion> {
-        let fired: Option<Vec<bool>> = (0..xs.nrows()).map(|i| self.fires(&row(xs, i))).collect();
-        fired.map(Proportion::count)
     }
 
     /// Whether the trigger is for `x`. Most are for any input; one that moves nothing is for those that fire fully.
