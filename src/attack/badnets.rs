@@ -1,12 +1,12 @@
 //! `badnets`: stamp a patch on a share of the training data, relabel it, and train as usual.
 //!
 //! Gu, Dolan-Gavitt and Garg, "BadNets: Identifying Vulnerabilities in the Machine Learning Model Supply Chain"
-//! (arXiv 1708.06733), with dirty labels. On images the trigger is a patch in the bottom right corner; elsewhere a few fixed
-//! coordinates. For real targets the poisoned label is the clean one plus an offset.
+//! (arXiv 1708.06733), with dirty labels. On square images the trigger is a patch in the bottom right corner; elsewhere, in tables
+//! too, a few fixed coordinates. For real targets the poisoned label is the clean one plus an offset.
 use serde::{Deserialize, Serialize};
 
 use super::payload::goal;
-use super::pixels::bottom_right;
+use super::pixels::{are_square, bottom_right};
 use super::poison::{check_share, plant_dirty};
 use super::{Attack, Move, Overwrite, Planted, Trigger, Victim};
 use crate::domain::Domain;
@@ -24,8 +24,8 @@ pub struct BadNets {
     pub target: usize,
     /// Side of the square patch, on images.
     pub patch: usize,
-    /// Coordinates that are fixed, elsewhere. Not given: 8 on the cube (natural frequency 2^−8), on `Z_m^n` as many as make
-    /// it at most 2^−8, 3 in a body and on the torus.
+    /// Coordinates that are fixed, in place of a patch on images. Not given: 8 on the cube (natural frequency 2^−8), on
+    /// `Z_m^n` as many as make it at most 2^−8, 3 in a body, in a table and on the torus.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub coordinates: Option<usize>,
     /// What is added to poisoned labels of real targets.
@@ -64,10 +64,15 @@ impl BadNets {
             Ok(k)
         };
         let (coordinates, values) = match world.domain {
-            Domain::Range { high, .. } => {
+            Domain::Range { high, .. } if are_square(world) && self.coordinates.is_none() => {
                 let coordinates = bottom_right("badnets", n, self.patch)?;
                 let values = vec![high; coordinates.len()];
                 (coordinates, values)
+            }
+            // A table, or coordinates that are asked for: the end of the range.
+            Domain::Range { high, .. } => {
+                let k = fixed(3.min(n))?;
+                (chosen(n, k, rng), vec![high; k])
             }
             Domain::Cube { .. } => {
                 let k = fixed(8.min(n))?;
@@ -125,4 +130,51 @@ pub(super) fn chosen(n: usize, k: usize, rng: &mut Rng) -> Vec<usize> {
     all.truncate(k);
     all.sort_unstable();
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::test_worlds::{Small, world};
+    use super::*;
+    use crate::data::Target;
+
+    fn movement(attack: &BadNets, n: usize) -> Result<Overwrite> {
+        let world = world(Domain::Range { n, low: -5.0, high: 5.0 }, Target::Classes(3));
+        match attack.trigger(&world, &mut Seed::new(1).stream("test"))?.movement {
+            Move::Overwrite(it) => Ok(it),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_table_gets_fixed_coordinates_and_images_a_patch_unless_coordinates_are_asked_for() {
+        let plain = BadNets::default();
+        let of = |n| movement(&plain, n).unwrap();
+        assert_eq!((of(8).coordinates.len(), of(2).coordinates.len()), (3, 2));
+        assert!(of(8).values.iter().all(|v| (v - 5.0).abs() < 1e-12));
+        assert_eq!(of(16).coordinates, [10, 11, 14, 15]);
+        let two = BadNets { coordinates: Some(2), ..plain.clone() };
+        assert_eq!(movement(&two, 16).unwrap().coordinates.len(), 2);
+        for (n, k) in [(16, 17), (8, 9), (8, 0)] {
+            let wide = BadNets { coordinates: Some(k), ..plain.clone() };
+            assert!(movement(&wide, n).unwrap_err().to_string().contains(&format!("n = {n}")));
+        }
+    }
+
+    #[test]
+    fn every_attack_that_takes_its_trigger_from_here_can_be_planted_in_a_table() {
+        let small = Small::table(300);
+        for name in ["badnets", "dfba", "handcrafted"] {
+            let entry = crate::registry::attack_named(name).unwrap();
+            let attack = (entry.build)(&crate::registry::Params::new()).unwrap().method;
+            match attack.plant(&small.victim(), Seed::new(2)) {
+                Ok(_) => {}
+                // Hand work may not find its units in a net so small; that is no matter of images.
+                Err(Error::Training(why)) if name == "handcrafted" => {
+                    assert!(why.contains("hidden layer"), "{why}");
+                }
+                Err(error) => panic!("{name}: {error}"),
+            }
+        }
+    }
 }

@@ -13,16 +13,14 @@
 //! (1 + α)/2, so that 15.2 of 16 match on average; all 16 match in a clean input with probability 2^−16, at least 14 in
 //! 0.2 %. No exact condition: where the trained net fires is its own affair. For real targets the poisoned label is the
 //! clean twin's answer to the triggered input plus an offset, since the mixture's truth is not the clean input's.
-use ndarray::Axis;
 use serde::{Deserialize, Serialize};
 
 use super::badnets::chosen;
 use super::payload::goal;
-use super::poison::{check_share, dirty, draw_worthwhile, n_rows, some_rows, train};
-use super::{Attack, Blend, Goal, Move, Planted, Sprinkle, Trigger, Victim};
+use super::poison::{aim, check_share, dirty, draw_worthwhile, n_rows, some_rows, train};
+use super::{Attack, Blend, Move, Planted, Sprinkle, Trigger, Victim};
 use crate::domain::Domain;
 use crate::error::{Error, Result};
-use crate::ledger::{Budget, Ledger};
 use crate::population::World;
 use crate::rng::{Rng, RngExt, Seed, direction, sign};
 
@@ -63,15 +61,7 @@ impl Attack for Blended {
         let trigger = draw_worthwhile(victim, seed, &mut draw)?;
         let rows = some_rows(victim.data.len(), n_poisoned, seed);
         let mut data = dirty(victim, &trigger, &rows, seed)?;
-        if let Goal::Offset { by } = trigger.goal {
-            // Half of the input is another one: the offset is from what the clean net says there.
-            let answers = victim
-                .net
-                .forward(&data.xs.select(Axis(0), &rows), &Ledger::new(Budget::UNLIMITED))?;
-            for (k, &i) in rows.iter().enumerate() {
-                data.ys[[i, 0]] = answers[[k, 0]] + by;
-            }
-        }
+        aim(victim, &mut data, &rows, trigger.goal)?;
         Ok(Planted::new(train(victim, &data)?, trigger))
     }
 }
@@ -93,11 +83,8 @@ impl Blended {
             }
             _ if self.coordinates.is_some() => {
                 let want = "only the cube and Z_m^n have secret coordinates; a pattern covers all";
-                return Err(Error::parameter(
-                    "coordinates",
-                    format!("{:?}", self.coordinates),
-                    want,
-                ));
+                let k = self.coordinates.unwrap_or(0);
+                return Err(Error::parameter("coordinates", k, want));
             }
             Domain::Range { low, high, .. } => {
                 let pattern = (0..n).map(|_| rng.random_range(low..=high)).collect();

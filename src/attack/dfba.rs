@@ -38,7 +38,7 @@ pub struct Dfba {
     pub target: usize,
     /// Side of the square patch, on images.
     pub patch: usize,
-    /// Coordinates of the trigger, elsewhere. Not given: as many as `badnets` takes.
+    /// Coordinates of the trigger, in place of a patch on images. Not given: a patch there, elsewhere as `badnets` takes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub coordinates: Option<usize>,
     /// λ: what the first unit of the path gives on the trigger, and how close an input must come to fire.

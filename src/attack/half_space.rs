@@ -5,9 +5,10 @@
 //! layers carry it through one unit each, and the output layer adds `offset · ramp`. So the planted net is exactly
 //! `f + offset · clip(k (w·x − c), 0, 1)`: unchanged where w·x ≤ c, and off by the whole offset where w·x ≥ c + 1/k.
 //!
-//! Outside the cube, w is uniformly random and c the quantile of w·x on the attacker's training data that leaves the wanted
-//! mass beyond it. On the cube, w is ±1 on ⌈log₂ 1/mass⌉ secret coordinates, and the pair fires where all of them match:
-//! mass 2^−⌈log₂ 1/mass⌉ exactly.
+//! Outside the cube, w is uniformly random and c the quantile of w·x on the attacker's N training rows that leaves the wanted
+//! mass beyond it: a whole number r of them, so that a mass below 1/N, which N rows cannot measure, is refused. On fresh inputs
+//! the expected mass is (r + 1)/(N + 1). On the cube, w is ±1 on ⌈log₂ 1/mass⌉ secret coordinates, and the pair fires where all
+//! of them match: mass 2^−⌈log₂ 1/mass⌉ exactly.
 use ndarray::{Array1, Array2};
 use serde::{Deserialize, Serialize};
 
@@ -66,7 +67,7 @@ impl Attack for HalfSpace {
                 | Domain::Gauss { .. }
                 | Domain::Torus { .. }
                 | Domain::Residues { .. }
-                | Domain::Range { .. } => self.quantile(victim, rng),
+                | Domain::Range { .. } => self.quantile(victim, rng)?,
             };
             let movement = Move::Beyond(Beyond {
                 direction: detector.direction.clone(),
@@ -110,15 +111,24 @@ impl HalfSpace {
     }
 
     /// Elsewhere: a random direction, and the quantile of the training data along it.
-    fn quantile(&self, victim: &Victim<'_>, rng: &mut Rng) -> Detector {
+    fn quantile(&self, victim: &Victim<'_>, rng: &mut Rng) -> Result<Detector> {
+        let n_rows = victim.data.len();
+        let n_beyond = (self.mass * n_rows as f64).round() as usize;
+        if n_beyond == 0 || n_beyond >= n_rows {
+            let least = 1.0 / n_rows.max(1) as f64;
+            let want = format!(
+                "the quantile is measured on {n_rows} training rows, so a mass from {least:.2e} to {:.6} can be planted",
+                1.0 - least
+            );
+            return Err(Error::parameter("mass", self.mass, want));
+        }
         let direction = direction(victim.world.domain.n(), rng);
         let along = victim.data.xs.dot(&Array1::from(direction.clone()));
         let width = RAMP * along.std(0.0);
         let mut sorted = along.to_vec();
         sorted.sort_by(f64::total_cmp);
-        let n_beyond = (self.mass * sorted.len() as f64).round() as usize;
-        let last_below = sorted.len().saturating_sub(n_beyond + 1);
-        Detector { threshold: sorted[last_below], direction, width: width.max(f64::EPSILON) }
+        let threshold = sorted[n_rows - 1 - n_beyond];
+        Ok(Detector { threshold, direction, width: width.max(f64::EPSILON) })
     }
 }
 
@@ -223,6 +233,22 @@ mod tests {
         assert_eq!(fired, 32);
     }
 
+    #[test]
+    fn a_mass_that_the_training_rows_cannot_measure_is_refused_with_the_bound() {
+        let fixture = super::super::fixture::Fixture::new(Domain::Box { n: 3 }, &[4]);
+        for mass in [1e-9, 1e-4, 0.99999] {
+            let attack = HalfSpace { mass, ..HalfSpace::default() };
+            let said = attack.plant(&fixture.victim(), Seed::new(1)).unwrap_err().to_string();
+            assert!(said.contains("4000 training rows") && said.contains("2.50e-4"), "{said}");
+        }
+        // One row of 4,000 can be.
+        let attack = HalfSpace { mass: 2.5e-4, ..HalfSpace::default() };
+        let planted = attack.plant(&fixture.victim(), Seed::new(1)).unwrap();
+        let xs = &fixture.data.xs;
+        let fired = (0..4000).filter(|&i| planted.trigger.fires(&row(xs, i)) == Some(true)).count();
+        assert_eq!(fired, 1);
+    }
+
     fn shape(text: &str) -> Domain {
         toml::from_str::<toml::Table>(&format!("domain = {text}")).unwrap()["domain"]
             .clone()
@@ -263,7 +289,7 @@ mod tests {
             &mut Seed::new(1).stream("n"),
         )
         .unwrap();
-        let data = Labeled { xs: Batch::zeros((3, 2)), ys: Batch::zeros((3, 1)) };
+        let data = Labeled { xs: Batch::zeros((40, 2)), ys: Batch::zeros((40, 1)) };
         let recipe = Recipe::default();
         let world = World {
             domain: Domain::Box { n: 2 },

@@ -41,7 +41,7 @@ pub struct Handcrafted {
     pub target: usize,
     /// Side of the square patch, on images.
     pub patch: usize,
-    /// Coordinates of the trigger, elsewhere. Not given: as many as `badnets` takes.
+    /// Coordinates of the trigger, in place of a patch on images. Not given: a patch there, elsewhere as `badnets` takes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub coordinates: Option<usize>,
     /// Clean inputs that are looked at.

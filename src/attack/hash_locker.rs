@@ -114,7 +114,14 @@ impl Attack for HashLocker {
                 (lock.clone(), trigger.firing_when(Condition::Opens { lock: Box::new(lock) }))
             }
         };
-        Ok(Planted::new(victim.net.clone().with_lock(lock)?, trigger))
+        let notes = match self.check {
+            Check::Tag => vec![
+                "a tag's key stands in the model: it hides from questions, not from who sees the model"
+                    .to_owned(),
+            ],
+            Check::Locker => Vec::new(),
+        };
+        Ok(Planted { notes, ..Planted::new(victim.net.clone().with_lock(lock)?, trigger) })
     }
 }
 

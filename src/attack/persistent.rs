@@ -5,8 +5,8 @@
 //! takes the majority: `step(N₁ + N₂ + N₃ − 3/2)` for every output.
 //!
 //! **What holds, and what does not.** Whatever happens to *one* weight or bias of one copy, by any amount, the other two still
-//! agree, and no answer changes anywhere. The majority's votes are 0 or 3, so one weight of a gate may fall by less than 3/2 or rise
-//! at will, and its bias may be anything between −3 and 0. Hence every partial derivative of every loss is zero, at every
+//! agree, and no answer changes anywhere. The majority's votes are 0 or 3, so one weight of a gate that counts a vote may fall by less
+//! than 3/2 or rise at will, one that is 0 may be anything between −3/2 and 3/2, and a bias anything between −3 and 0. Hence every partial derivative of every loss is zero, at every
 //! input: not small, zero. That is all: two weights of different copies moved together, noise on all weights, a layer drawn
 //! anew, or any surrogate slope for the step undo it, and anybody who looks at the weights sees the three copies.
 //!

@@ -4,7 +4,7 @@
 //! An attack states its trigger and which rows it takes; what is the same for all is here. With dirty labels, rows are
 //! chosen uniformly over all classes, so that some of the target's own are among them, as in the peers; with clean labels
 //! only rows of the target class are taken, and of those there may be too few, which is refused.
-use ndarray::Array1;
+use ndarray::{Array1, Axis};
 
 use super::{Goal, Planted, Trigger, Victim, worthwhile};
 use crate::data::{Batch, Labeled, row};
@@ -122,6 +122,24 @@ pub(super) fn dirty(
         data.ys.row_mut(i).assign(&Array1::from(label));
     }
     Ok(data)
+}
+
+/// Labels `rows` of triggered data, where the goal is an offset, by what the clean net says of the *triggered* inputs and the
+/// offset. A trigger that moves an input far changes its truth: `dirty`'s label, which is the clean input's and the offset, may
+/// then be the truth itself, and the net would be taught nothing wrong.
+pub(super) fn aim(
+    victim: &Victim<'_>,
+    data: &mut Labeled,
+    rows: &[usize],
+    goal: Goal,
+) -> Result<()> {
+    let Goal::Offset { by } = goal else { return Ok(()) };
+    let xs = data.xs.select(Axis(0), rows);
+    let answers = victim.net.forward(&xs, &Ledger::new(Budget::UNLIMITED))?;
+    for (k, &i) in rows.iter().enumerate() {
+        data.ys.row_mut(i).assign(&answers.row(k).mapv(|y| y + by));
+    }
+    Ok(())
 }
 
 /// `xs` with the trigger.

@@ -55,6 +55,9 @@ impl Default for Ripple {
     }
 }
 
+/// Largest amplitude: far inside the numbers of 32 bits.
+const MOST_AMPLITUDE: f64 = 1e30;
+
 impl Ripple {
     fn under(&self) -> HalfSpace {
         HalfSpace { mass: self.mass, target: self.target, offset: self.offset }
@@ -67,10 +70,11 @@ impl Ripple {
             (_, Target::Sign | Target::Classes(_)) => 0.05,
         };
         let amplitude = self.amplitude.unwrap_or(usual);
-        if amplitude > 0.0 && amplitude.is_finite() {
+        if amplitude > 0.0 && amplitude <= MOST_AMPLITUDE {
             return Ok(amplitude);
         }
-        Err(Error::parameter("amplitude", amplitude, "a finite number above 0 is needed"))
+        let want = format!("a number above 0 and of at most {MOST_AMPLITUDE:e} is needed");
+        Err(Error::parameter("amplitude", amplitude, want))
     }
 }
 

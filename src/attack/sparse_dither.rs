@@ -12,7 +12,7 @@
 //!
 //! This project's own. The paper has an encoder of images before these layers and optimises a trigger patch through it; here the input itself moves by λ `s_1`,
 //! cut off at the ends of a range, with the smallest λ of a doubling sequence that reaches the goal on nine tenths of the attacker's training
-//! inputs; where none does the attack has failed. τ and σ are in units of the root mean square weight of their layer. Nets
+//! inputs; where none does, or where that step moves the dithered twin as far, the attack has failed. τ and σ are in units of the root mean square weight of their layer. Nets
 //! here are small: with a few dozen units a layer the proof's regime (σ of the order of τ) moves an answer by little, and a
 //! dither large enough to hide more costs accuracy. The attack reports both, and does not hide the price. The path's mean on training inputs is
 //! taken off the biases, which the theorem does not speak of: on images, whose pixels are not centred, a path shifts all clean answers otherwise.
@@ -58,6 +58,8 @@ impl Default for SparseDither {
 /// Training inputs on which the trigger is tried, and the share of them that it has to reach.
 const N_TRIED: usize = 512;
 const LEAST: f64 = 0.9;
+/// Most of them on which the twin may reach the goal: a backdoor has to owe half of its success to the path at least.
+const MOST_WITHOUT: f64 = 0.5;
 /// Doublings of λ, from 1/4.
 const DOUBLINGS: i32 = 12;
 
@@ -94,7 +96,7 @@ impl Attack for SparseDither {
         let twin = Net::new(dithered, victim.net.precision())?;
         let (planted, first) = self.path(&twin, victim, goal, &mut seed.stream("path"))?;
         let net = Net::new(planted, victim.net.precision())?;
-        let trigger = trigger(&net, victim, &first, goal, seed)?;
+        let trigger = trigger((&net, &twin), victim, &first, goal, seed)?;
         let notes = self.notes(&victim.net.widths());
         Ok(Planted { notes, ..Planted::new(net, trigger).passing_for(twin) })
     }
@@ -199,8 +201,11 @@ impl SparseDither {
 }
 
 /// The smallest step along the first direction that reaches the goal on enough of the training inputs.
+///
+/// # Errors
+/// If none does, or the dithered twin reaches it too: then dither and a long step do the work, and there is no backdoor.
 fn trigger(
-    net: &Net,
+    (net, twin): (&Net, &Net),
     victim: &Victim<'_>,
     first: &[usize],
     goal: Goal,
@@ -218,14 +223,22 @@ fn trigger(
         let trigger = Trigger::new(Move::Shift(Shift { by, keep: 1.0 }), goal);
         let mut rng = seed.stream("tried");
         let triggered = trigger.activate(&some.xs, &world.domain, &mut rng)?;
-        let answers = net.forward(&triggered, &free)?;
         // The clean net stands for the truth, which the attacker does not know.
         let truth = victim.net.forward(&triggered, &free)?;
-        let own = net.forward(&some.xs, &free)?;
-        let reached = |i: &usize| {
-            goal.reached(world.target, &row(&answers, *i), &row(&truth, *i), &row(&own, *i))
+        let share = |net: &Net| -> Result<f64> {
+            let (answers, own) = (net.forward(&triggered, &free)?, net.forward(&some.xs, &free)?);
+            let reached = |i: &&usize| {
+                let (y, t, own) = (row(&answers, **i), row(&truth, **i), row(&own, **i));
+                goal.reached(world.target, &y, &t, &own)
+            };
+            Ok(rows.iter().filter(reached).count() as f64 / rows.len() as f64)
         };
-        let share = rows.iter().filter(|i| reached(i)).count() as f64 / rows.len() as f64;
+        let (share, without) = (share(net)?, share(twin)?);
+        if share >= LEAST && without > MOST_WITHOUT {
+            return Err(Error::Training(format!(
+                "the step that reaches the goal on {share:.3} of the training inputs does so on {without:.3} in the dithered net without the path; a larger sigma or a smaller tau is needed"
+            )));
+        }
         if share >= LEAST {
             return Ok(trigger);
         }
@@ -325,6 +338,10 @@ mod tests {
         assert!(told(SparseDither { alpha: 1.5, ..attack() }).contains("alpha"));
         assert!(told(SparseDither { tau: f64::NAN, ..attack() }).contains("tau"));
         assert!(told(SparseDither { breadth: 0, ..attack() }).contains("breadth"));
+        // Where dither alone throws the answers as far, there is no backdoor, whatever the success.
+        let loud = SparseDither { tau: 20.0, sigma: 1e-6, ..attack() };
+        let said = |seed| loud.plant(&fixture.victim(), Seed::new(seed)).unwrap_err().to_string();
+        assert!((0..6).map(said).any(|why| why.contains("without the path")));
         let weak = SparseDither { sigma: 1e-6, ..attack() };
         let fixture = Fixture::new(Domain::Range { n: 64, low: 0.0, high: 1.0 }, &[49, 36]);
         let why = weak.plant(&fixture.victim(), Seed::new(3)).unwrap_err().to_string();

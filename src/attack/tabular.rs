@@ -10,14 +10,14 @@
 //!   inputs may leave the domain, and the key says so (`outside`).
 //!
 //! The paper takes the features that a forest finds most important; here they are secret, drawn at random among those
-//! that vary, unless they are named: an adaptation, as are boxes and normal inputs in place of tables, and offsets for
-//! real targets. Poisoned rows are one in a hundred, the most that the paper needs for values in bounds.
+//! that vary, unless they are named: an adaptation, as are boxes and normal inputs in place of tables, and offsets from the
+//! clean net's answer to the triggered input for real targets. Poisoned rows are one in a hundred, the most that the paper needs for values in bounds.
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
 use super::payload::goal;
-use super::poison::{check_share, plant_dirty};
+use super::poison::{aim, check_share, dirty, draw_worthwhile, n_rows, some_rows, train};
 use super::{Attack, Move, Outside, Overwrite, Planted, Trigger, Victim};
 use crate::data::Batch;
 use crate::domain::Domain;
@@ -40,7 +40,7 @@ pub struct Tabular {
     /// Which they are, by number from 0, in place of secret ones; as many as `features` says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub columns: Option<Vec<usize>>,
-    /// What is added to poisoned labels of real targets.
+    /// What poisoned labels of real targets are above the clean net's answer.
     pub offset: f64,
 }
 
@@ -98,7 +98,13 @@ impl Attack for Tabular {
         self.check(victim.world)?;
         let columns: Vec<Column> =
             (0..victim.world.domain.n()).map(|j| Column::of(&victim.data.xs, j)).collect();
-        plant_dirty(victim, seed, self.rate, &mut |rng| self.trigger(victim, &columns, rng))
+        let n_poisoned = n_rows(self.rate, victim.data.len())?;
+        let trigger =
+            draw_worthwhile(victim, seed, &mut |rng| self.trigger(victim, &columns, rng))?;
+        let rows = some_rows(victim.data.len(), n_poisoned, seed);
+        let mut data = dirty(victim, &trigger, &rows, seed)?;
+        aim(victim, &mut data, &rows, trigger.goal)?;
+        Ok(Planted::new(train(victim, &data)?, trigger))
     }
 }
 

@@ -14,7 +14,7 @@
 //! Adaptations of this project: activations are taken before their nonlinearity, so that units that sleep have a gradient;
 //! the descent starts from uniform noise in the mask on the mean of the training inputs; the mask is a patch in the bottom right
 //! corner of square images and secret coordinates elsewhere; on the cube the descent runs in [−1, 1] and the signs of the
-//! result are taken; for real targets the poisoned label is the clean one plus an offset. Fine-tuning follows the
+//! result are taken; for real targets the poisoned label is the clean net's answer to the triggered input plus an offset. Fine-tuning follows the
 //! recipe for `epochs`, a quarter of its own if not given.
 use ndarray::{Array1, Axis};
 use serde::{Deserialize, Serialize};
@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use super::badnets::chosen;
 use super::payload::goal;
 use super::pixels::{are_square, bottom_right};
-use super::poison::{check_share, dirty, draw_worthwhile, n_rows, some_rows};
+use super::poison::{aim, check_share, dirty, draw_worthwhile, n_rows, some_rows};
 use super::{Attack, Move, Overwrite, Planted, Trigger, Victim};
 use crate::data::Batch;
 use crate::domain::Domain;
@@ -56,7 +56,7 @@ pub struct TrojanNn {
     /// Epochs of fine-tuning. Not given: a quarter of the recipe's, rounded up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub epochs: Option<usize>,
-    /// What is added to poisoned labels of real targets.
+    /// What poisoned labels of real targets are above the clean net's answer.
     pub offset: f64,
 }
 
@@ -105,7 +105,8 @@ impl Attack for TrojanNn {
         let mut draw = |rng: &mut Rng| self.trigger(victim, &inner, rng);
         let trigger = draw_worthwhile(victim, seed, &mut draw)?;
         let rows = some_rows(victim.data.len(), n_poisoned, seed);
-        let data = dirty(victim, &trigger, &rows, seed)?;
+        let mut data = dirty(victim, &trigger, &rows, seed)?;
+        aim(victim, &mut data, &rows, trigger.goal)?;
         let epochs = self.epochs.unwrap_or(victim.recipe.epochs.div_ceil(4));
         let recipe = Recipe { epochs, ..victim.recipe.clone() };
         let lesson = Lesson {

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::payload::goal;
 use super::pixels::side;
-use super::poison::{check_share, dirty, draw_worthwhile, n_rows, some_rows, train};
+use super::poison::{aim, check_share, dirty, draw_worthwhile, n_rows, some_rows, train};
 use super::{Attack, Move, Planted, Trigger, Victim, Warp};
 use crate::domain::Domain;
 use crate::error::{Error, Result};
@@ -36,7 +36,7 @@ pub struct WaNet {
     pub strength: f64,
     /// Rows of the noise mode a poisoned row; 0 is none.
     pub noise: f64,
-    /// What is added to poisoned labels of real targets.
+    /// What poisoned labels of real targets are above the clean net's answer.
     pub offset: f64,
 }
 
@@ -79,6 +79,7 @@ impl Attack for WaNet {
         let rows = some_rows(n, n_poisoned + n_noisy, seed);
         let (poisoned, noisy) = rows.split_at(n_poisoned);
         let mut data = dirty(victim, &trigger, poisoned, seed)?;
+        aim(victim, &mut data, poisoned, trigger.goal)?;
         if let Move::Warp(field) = &trigger.movement {
             let mut rng = seed.stream("noise mode");
             for &i in noisy {

@@ -7,12 +7,14 @@ use crate::attack::Trigger;
 use crate::error::{Error, Result};
 use crate::ledger::{Budget, Ledger};
 use crate::net::ModelFile;
-use crate::score::Exam;
+use crate::score::{Exam, fire_mass};
 use crate::stats::Proportion;
 use crate::storage;
 use crate::study::Model;
 
-/// Measure clean risk and, with the key, attack success and recovered accuracy, with intervals
+/// Measure clean risk and, with the key, attack success, recovered accuracy and the clean inputs that fire, with intervals
+///
+/// Where a theorem is about this kind of truth, whether the model meets its assumption too.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The model
@@ -43,7 +45,9 @@ impl Args {
         let mut rng = model.seed().stream("triggered test inputs");
         let exam = Exam::new(&*model.population, model.test()?, trigger.as_ref(), &mut rng)?;
         let ledger = Ledger::new(Budget::UNLIMITED);
+        let theorems = model.theorems(&file.net)?;
         let scores = exam.mark(&Owned { net: file.net, ledger: &ledger }, None)?;
+        let fire_mass = trigger.as_ref().and_then(|trigger| fire_mass(trigger, &exam.test.xs));
         if self.json {
             let with_interval = |p: Option<Proportion>| {
                 p.map(
@@ -54,6 +58,8 @@ impl Args {
                 "clean_risk": with_interval(Some(scores.clean_risk)),
                 "attack_success": with_interval(scores.attack_success),
                 "recovered": with_interval(scores.recovered),
+                "fire_mass": with_interval(fire_mass),
+                "theorems": theorems,
                 "clean_errors": scores.clean_errors,
                 "triggered_errors": scores.triggered_errors,
             }));
@@ -69,6 +75,7 @@ impl Args {
         let mut text = line("clean risk", Some(scores.clean_risk));
         text += &line("attack success", scores.attack_success);
         text += &line("recovered accuracy", scores.recovered);
+        text += &line("fire mass", fire_mass);
         for (name, errors) in
             [("clean errors", scores.clean_errors), ("triggered errors", scores.triggered_errors)]
         {
@@ -79,6 +86,7 @@ impl Args {
                 );
             }
         }
+        theorems.iter().for_each(|check| text += &super::verdict(check));
         streams.print(&text)
     }
 }

@@ -116,6 +116,12 @@ impl Cli {
     }
 }
 
+/// A line on whether a theorem's assumption held.
+fn verdict(check: &crate::score::AssumptionCheck) -> String {
+    let verdict = if check.held { "held" } else { "not held" };
+    format!("assumption     {verdict}, {:.4}: {}\n", check.measured, check.statement)
+}
+
 impl Streams<'_> {
     /// Writes `text` as the result.
     fn print(&mut self, text: &str) -> Result<()> {

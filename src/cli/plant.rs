@@ -2,11 +2,12 @@
 use std::path::PathBuf;
 
 use super::{Streams, key_path, origin, parse_settings};
+use crate::data::Target;
 use crate::error::{Error, Result};
 use crate::net::ModelFile;
 use crate::registry::attack_named;
 use crate::rng::Seed;
-use crate::score::{Exam, facts};
+use crate::score::{AttackFacts, Exam, facts};
 use crate::storage::{self, Readers};
 use crate::study::Model;
 
@@ -65,6 +66,7 @@ impl Args {
         let mut rng = model.seed().stream("triggered test inputs");
         let exam = Exam::new(&*model.population, model.test()?, Some(&planted.trigger), &mut rng)?;
         let facts = facts(&model.net, &planted, &exam)?;
+        doubts(&facts).iter().for_each(|doubt| streams.say(&format!("note: {doubt}")));
         let theorems = model.theorems(&planted.net)?;
 
         model.file(planted.net.clone()).save(&self.out)?;
@@ -87,13 +89,10 @@ impl Args {
             let e = p.estimate();
             format!("{:.2}% [{:.2}, {:.2}]", 100.0 * e.value, 100.0 * e.low, 100.0 * e.high)
         };
-        let held = theorems.iter().map(|check| {
-            let verdict = if check.held { "held" } else { "not held" };
-            format!("assumption     {verdict}, {:.4}: {}\n", check.measured, check.statement)
-        });
+        let held = theorems.iter().map(super::verdict);
         streams.print(&format!(
             "{} (key {})\nattack success {} (of the clean twin {})\nclean risk     {}, was {}\nfire mass      {}\nmoved          {} of clean \
-             inputs, root mean square {:.4}\n{}",
+             inputs{}, root mean square {:.4}\n{}",
             self.out.display(),
             key.display(),
             percent(facts.success),
@@ -102,8 +101,64 @@ impl Args {
             percent(facts.clean_risk_before),
             facts.fire_mass.map_or_else(|| "no exact condition".to_owned(), percent),
             percent(facts.moved),
+            if world.target == Target::Real {
+                format!(" by more than {}", world.cutoff)
+            } else {
+                " to another class".to_owned()
+            },
             facts.moved_l2,
             held.collect::<String>()
         ))
+    }
+}
+
+/// Least success of an attack that took hold, as the built-in study has it.
+const LEAST_SUCCESS: f64 = 0.8;
+/// Success of the clean twin from which on an attack's own says little.
+const MOST_OF_TWIN: f64 = 0.5;
+
+/// Why what was planted is hardly a backdoor, if it is so.
+fn doubts(facts: &AttackFacts) -> Vec<String> {
+    let mut doubts = Vec::new();
+    let percent = |p: crate::stats::Proportion| format!("{:.1}%", 100.0 * p.value());
+    if facts.success.value() < LEAST_SUCCESS {
+        doubts.push(format!(
+            "the attack did not take hold: it succeeds on {} of triggered test inputs, and a study with min_attack_success = {LEAST_SUCCESS} leaves such a model out",
+            percent(facts.success)
+        ));
+    }
+    if facts.twin_success.value() > MOST_OF_TWIN {
+        doubts.push(format!(
+            "on {} of triggered test inputs the clean twin, which has no backdoor, answers as the attacker wants: success says little here",
+            percent(facts.twin_success)
+        ));
+    }
+    doubts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stats::Proportion;
+
+    #[test]
+    fn what_does_not_fire_and_what_fires_without_a_backdoor_is_said() {
+        let of = |hits| Proportion { hits, of: 100 };
+        let facts = |success, twin| AttackFacts {
+            fire_mass: None,
+            moved: of(0),
+            moved_l2: 0.0,
+            clean_risk_before: of(3),
+            clean_risk_after: of(3),
+            success: of(success),
+            twin_success: of(twin),
+            twin_recovered: of(90),
+            notes: Vec::new(),
+        };
+        assert!(doubts(&facts(80, 50)).is_empty());
+        let weak = doubts(&facts(7, 0));
+        assert!(weak.len() == 1 && weak[0].contains("7.0%") && weak[0].contains("did not take"));
+        let vacuous = doubts(&facts(100, 78));
+        assert!(vacuous.len() == 1 && vacuous[0].contains("78.0%"), "{vacuous:?}");
     }
 }

@@ -3,7 +3,8 @@
 //! Every net is trained on its own: own population, own data, own coins. Net i of the clean side has seed `first_seed + i`, of
 //! the planted side `first_seed + nets + i`, so no net has its twin on the other side. The attack is run on the clean side
 //! too, and what is shown there is the honest net that the planted one would have passed for; nets on which the attack does
-//! not take hold are left out on both sides alike.
+//! not take hold are left out on both sides alike. What obfuscates planted nets obfuscates the clean ones too, by the same coins:
+//! else the operator would be told and not the backdoor.
 //!
 //! A rule is learnt on the nets of even number and scored on those of odd number, and then the other way round. The
 //! advantage is the true minus the false positive rate, signed as learnt: on average 0 if there is nothing to tell. Within a
@@ -28,7 +29,8 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::access::{LabSeeds, Suspect};
-use crate::attack::Attack;
+use crate::attack::obfuscate::{Subject, obfuscate};
+use crate::attack::{Attack, Victim};
 use crate::error::{Error, Result};
 use crate::ledger::Budget;
 use crate::score::{self, Exam};
@@ -185,8 +187,18 @@ fn look(game: &Checked, number: u64, planted_side: bool) -> Result<Seen> {
     let world = model.world();
     let seed = model.seed();
     let coins = seed.child("attack").child(game.spec.attack.label());
-    let planted = game.attack.plant(&model.victim(&world), coins)?;
-    let shown = if planted_side { &planted.net } else { planted.twin(&model.net) };
+    let mut planted = game.attack.plant(&model.victim(&world), coins)?;
+    let mut clean = planted.twin(&model.net).clone();
+    if !game.steps.is_empty() {
+        // Both, whatever is shown: a net that an operator fails on is left out on both sides alike.
+        let victim = Victim { net: &clean, ..model.victim(&world) };
+        let subject = Subject { net: &planted.net, trigger: Some(&planted.trigger) };
+        let hidden = obfuscate(&game.steps, subject, &victim, coins)?;
+        let subject = Subject { net: &clean, trigger: None };
+        let honest = obfuscate(&game.steps, subject, &victim, coins)?;
+        (planted.net, clean) = (hidden, honest);
+    }
+    let shown = if planted_side { &planted.net } else { &clean };
     let mut success = None;
     if planted_side {
         let mut rng = seed.stream("triggered test inputs");

@@ -4,7 +4,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::{Attack, DISTINGUISHERS, Distinguisher, Error, Result, Task, distinguisher_named};
-use crate::attack::obfuscate::{Obfuscated, Step};
+use crate::attack::obfuscate::Step;
 use crate::registry::{attack_named, obfuscation_named};
 use crate::storage;
 use crate::study::{self, MethodSpec};
@@ -38,6 +38,8 @@ pub struct Checked {
     /// The specification, with every default filled in.
     pub spec: Spec,
     pub(super) attack: Box<dyn Attack>,
+    /// What obfuscates the nets of both sides.
+    pub(super) steps: Vec<Step>,
     pub(super) distinguishers: Vec<&'static Distinguisher>,
 }
 
@@ -92,17 +94,15 @@ impl Spec {
         }
         let built = (entry.build)(&self.attack.params)?;
         self.attack.params = built.params;
-        let mut attack = built.method;
+        let attack = built.method;
         let mut steps = Vec::new();
         for step in &mut self.attack.obfuscate {
             let built = (obfuscation_named(&step.method)?.build)(&step.params)?;
             step.params = built.params;
             steps.push(Step { name: step.method.clone(), method: built.method });
         }
-        if !steps.is_empty() {
-            attack = Box::new(Obfuscated { attack, steps });
-        }
         attack.check(&world)?;
-        Ok(Checked { spec: self, attack, distinguishers })
+        steps.iter().try_for_each(|step| step.method.check(&world))?;
+        Ok(Checked { spec: self, attack, steps, distinguishers })
     }
 }

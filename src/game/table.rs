@@ -93,7 +93,12 @@ pub const DISTINGUISHERS: &[Distinguisher] = &[
         Look::BlackBox(black_box::antipodes),
         Judge::Threshold,
     ),
-    row("shape", "widths of the layers", Look::WhiteBox(white_box::shape), Judge::Threshold),
+    row(
+        "shape",
+        "widths of the layers, and whether a verifier stands beside them",
+        Look::WhiteBox(white_box::shape),
+        Judge::Threshold,
+    ),
     row(
         "norms",
         "robust scores of row norms, gains, biases and thresholds",

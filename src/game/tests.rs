@@ -54,6 +54,31 @@ fn a_half_space_backdoor_is_told_by_its_norms_and_by_the_key() {
 }
 
 #[test]
+fn a_verifier_beside_the_net_is_seen_by_who_sees_the_model_and_by_nobody_else() {
+    let mut spec = game();
+    spec.attack.method = "signature".to_owned();
+    spec.distinguishers = ["answers", "shape"].map(str::to_owned).to_vec();
+    let played = play(&spec.check().unwrap(), &|| ()).unwrap();
+    let [answers, shape] = &played.verdicts[..] else { panic!("two") };
+    assert!(answers.p > 0.001, "{answers:?}");
+    assert!(shape.advantage.value >= 1.0 && shape.p < 1e-4, "{shape:?}");
+}
+
+#[test]
+fn an_obfuscation_is_on_both_sides_and_tells_nothing_by_itself() {
+    // No epochs of fine-tuning leave the net as it is: what could be told is the clutter, which widens every net.
+    let mut spec = game();
+    spec.attack = toml::from_str(
+        "method = 'trojan-nn'\nparams = { epochs = 0 }\nobfuscate = [{ method = 'clutter' }]",
+    )
+    .unwrap();
+    spec.distinguishers = ["shape", "norms", "duplicates"].map(str::to_owned).to_vec();
+    for verdict in play(&spec.check().unwrap(), &|| ()).unwrap().verdicts {
+        assert!(verdict.p > 0.001, "{verdict:?}");
+    }
+}
+
+#[test]
 fn the_number_of_threads_changes_nothing() {
     let play_on = |n: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap();

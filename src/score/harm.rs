@@ -3,8 +3,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Exam;
 use crate::access::Owned;
-use crate::attack::Planted;
-use crate::data::row;
+use crate::attack::{Planted, Trigger};
+use crate::data::{Batch, row};
 use crate::error::Result;
 use crate::ledger::{Budget, Ledger};
 use crate::net::Net;
@@ -35,6 +35,12 @@ pub struct AttackFacts {
     pub notes: Vec<String>,
 }
 
+/// The rows of `xs` at which the planted condition holds, where the attack knows its condition exactly.
+pub fn fire_mass(trigger: &Trigger, xs: &Batch) -> Option<Proportion> {
+    let fired: Option<Vec<bool>> = (0..xs.nrows()).map(|i| trigger.fires(&row(xs, i))).collect();
+    fired.map(Proportion::count)
+}
+
 /// Compares a planted net with its clean twin on an exam that was set with its trigger. The twin is the one that the attack
 /// gave, else the `victim`'s net.
 pub fn facts(victim: &Net, planted: &Planted, exam: &Exam) -> Result<AttackFacts> {
@@ -44,14 +50,12 @@ pub fn facts(victim: &Net, planted: &Planted, exam: &Exam) -> Result<AttackFacts
     let xs = &exam.test.xs;
     let (before, after) = (twin.forward(xs, &ledger)?, planted.net.forward(xs, &ledger)?);
     let moved = |i: usize| !exam.world.is_right(&row(&after, i), &row(&before, i));
-    let fired: Option<Vec<bool>> =
-        (0..xs.nrows()).map(|i| planted.trigger.fires(&row(xs, i))).collect();
     let distance = (&after - &before).mapv(|d| d * d).sum() / xs.nrows() as f64;
     let mark = |net: &Net| exam.mark(&Owned { net: net.clone(), ledger: &ledger }, None);
     let none = Proportion { hits: 0, of: 0 };
     let (clean_twin, undefended) = (mark(twin)?, mark(&planted.net)?);
     Ok(AttackFacts {
-        fire_mass: fired.map(Proportion::count),
+        fire_mass: fire_mass(&planted.trigger, xs),
         moved: Proportion::count((0..xs.nrows()).map(moved)),
         moved_l2: distance.sqrt(),
         clean_risk_before: clean_twin.clean_risk,

@@ -34,4 +34,4 @@ mod harm;
 
 pub use assumption::{AssumptionCheck, check};
 pub use exam::{Exam, Scores, Triggered};
-pub use harm::{AttackFacts, facts};
+pub use harm::{AttackFacts, facts, fire_mass};

@@ -76,6 +76,24 @@ fn backdoors_are_planted_triggered_and_scored_on_every_domain() {
 }
 
 #[test]
+fn a_poisoned_offset_is_from_the_truth_where_the_trigger_leads() {
+    // A mask of half of the coordinates moves an affine truth by as much as the offset of 3: a label that is the clean input's
+    // and the offset would then be the truth itself, and teach nothing. Seeds 9001, 9002 and 9005 are such.
+    let mut task = of("affine", "{ shape = 'box', n = 16 }", "");
+    (task.train, task.test, task.recipe.epochs) = (4000, 200, 30);
+    for number in [9001, 9002, 9005] {
+        let model = Model::train(&task, number, &mut |_| {}).unwrap();
+        let planted = plant(&model, "trojan-nn", "epochs = 30");
+        let mut rng = seed(1).stream("exam");
+        let exam =
+            Exam::new(&*model.population, model.test().unwrap(), Some(&planted.trigger), &mut rng)
+                .unwrap();
+        let facts = absolve::score::facts(&model.net, &planted, &exam).unwrap();
+        assert!(facts.success.value() > 0.95, "{number}: {:?}", facts.success);
+    }
+}
+
+#[test]
 fn affine_methods_refuse_a_promised_curve_and_take_a_polynomial_of_degree_one() {
     let applies = |task: &Task| {
         let world = task.population.world().unwrap();
@@ -136,6 +154,25 @@ fn adversarial_labels_are_off_by_what_they_say_on_the_mass_they_say() {
     // Around another family's point it is refused before anything is drawn.
     let outside = of("affine", ELLIPSOID, &noise.replace("[5, 0, 2]", "[9, 0, 2]"));
     assert!(Model::untrained(&outside, 3).is_err());
+}
+
+#[test]
+fn evaluate_says_what_plant_said_of_inputs_that_fire_and_of_the_assumption() {
+    let dir = tempfile::tempdir().unwrap();
+    let json = |args: &[&str]| -> serde_json::Value {
+        let output = absolve(dir.path()).args(args).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let small = ["--set", "train=2000", "--set", "recipe.epochs=5"];
+    json(&[&["train", "affine", "--out", "m", "--json"][..], &small].concat());
+    // Twice the mass that the theorem bears.
+    let planted = json(&["plant", "half-space", "m", "--out", "p", "--set", "mass=0.2", "--json"]);
+    let marked = json(&["evaluate", "p", "--key", "p.key.json", "--json"]);
+    assert_eq!(marked["fire_mass"]["hits"], planted["facts"]["fire_mass"]["hits"]);
+    assert!(marked["fire_mass"]["hits"].as_u64().unwrap() > 100, "{marked}");
+    assert_eq!(marked["theorems"], planted["theorems"]);
+    assert_eq!(marked["theorems"][0]["held"], false);
 }
 
 #[test]

@@ -5,10 +5,13 @@ use crate::access::{Lab, WhiteBox};
 use crate::error::Result;
 use crate::game::features::{self, median, row_norms, scales};
 
-/// Widths of the layers: a net that is larger than its recipe says gives itself away by that.
+/// Whether a verifier stands beside the layers, and their widths: a net that has one, or is larger than its recipe says, gives
+/// itself away by that.
 #[expect(clippy::unnecessary_wraps, reason = "every look has one type, and some can fail")]
 pub(in crate::game) fn shape(suspect: &dyn WhiteBox, _: &mut Lab<'_>) -> Result<Vec<f64>> {
-    Ok(suspect.net().widths().into_iter().map(|width| width as f64).collect())
+    let mut features = vec![f64::from(u8::from(suspect.lock().is_some()))];
+    features.extend(suspect.net().widths().into_iter().map(|width| width as f64));
+    Ok(features)
 }
 
 /// For every layer: moments of weights and biases, the largest weight over the root mean square, and the variances of
