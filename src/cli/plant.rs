@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::net::ModelFile;
 use crate::registry::attack_named;
 use crate::rng::Seed;
-use crate::score::{AttackFacts, Exam, facts};
+use crate::score::{AttackFacts, Exam, MOST_OF_TWIN, facts};
 use crate::storage::{self, Readers};
 use crate::study::Model;
 
@@ -114,8 +114,6 @@ impl Args {
 
 /// Least success of an attack that took hold, as the built-in study has it.
 const LEAST_SUCCESS: f64 = 0.8;
-/// Success of the clean twin from which on an attack's own says little.
-const MOST_OF_TWIN: f64 = 0.5;
 
 /// Why what was planted is hardly a backdoor, if it is so.
 fn doubts(facts: &AttackFacts) -> Vec<String> {

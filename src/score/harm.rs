@@ -35,6 +35,9 @@ pub struct AttackFacts {
     pub notes: Vec<String>,
 }
 
+/// Success of the clean twin, which has no backdoor, beyond which an attack's own says little.
+pub const MOST_OF_TWIN: f64 = 0.5;
+
 /// The rows of `xs` at which the planted condition holds, where the attack knows its condition exactly.
 pub fn fire_mass(trigger: &Trigger, xs: &Batch) -> Option<Proportion> {
     let fired: Option<Vec<bool>> = (0..xs.nrows()).map(|i| trigger.fires(&row(xs, i))).collect();

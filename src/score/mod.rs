@@ -34,4 +34,4 @@ mod harm;
 
 pub use assumption::{AssumptionCheck, check};
 pub use exam::{Exam, Scores, Triggered};
-pub use harm::{AttackFacts, facts, fire_mass};
+pub use harm::{AttackFacts, MOST_OF_TWIN, facts, fire_mass};

@@ -16,7 +16,6 @@ use crate::net::Net;
 use crate::population::Truth;
 use crate::registry::AnyMitigator;
 use crate::score::{self, AssumptionCheck, AttackFacts, Exam};
-use crate::stats::Proportion;
 
 /// Runs the cells of model `model` of `task` that `wanted` asks for, and hands each record to `keep` as soon as it is there.
 ///
@@ -133,15 +132,10 @@ impl<'a> Subject<'a> {
         };
         let trigger = planted.as_ref().map(|planted| planted.trigger.clone());
         if let Some(planted) = &planted {
-            let (got, least) =
-                (took_hold(made, planted).map_err(failed)?, plan.spec.min_attack_success);
-            if got.value() < least {
-                return Err(Outcome::AttackFailed {
-                    why: format!(
-                        "success on triggered training inputs without a defence is {:.3}, at least {least} is needed",
-                        got.value()
-                    ),
-                });
+            let least = plan.spec.min_attack_success;
+            let (got, twin) = took_hold(made, planted).map_err(failed)?;
+            if let Some(why) = doubt(got, twin, least) {
+                return Err(Outcome::AttackFailed { why });
             }
         }
         let test = made.test().map_err(failed)?;
@@ -236,13 +230,45 @@ fn checks(assumptions: &[Assumption], net: &Net, made: &Model) -> Result<Vec<Ass
     Ok(checks)
 }
 
-/// Attack success with no defence on triggered training inputs.
-fn took_hold(made: &Model, planted: &Planted) -> Result<Proportion> {
+/// Why an attack that succeeds on a share `got` of triggered inputs, and on its clean twin on `twin`, did not take hold; where
+/// no success is asked for, every attack did.
+fn doubt(got: f64, twin: f64, least: f64) -> Option<String> {
+    if got < least {
+        return Some(format!(
+            "success on triggered training inputs without a defence is {got:.3}, at least {least} is needed"
+        ));
+    }
+    (least > 0.0 && twin > score::MOST_OF_TWIN).then(|| {
+        format!(
+            "the clean twin, which has no backdoor, gives the attacker's answer on {twin:.3} of triggered training inputs, at most {} are accepted",
+            score::MOST_OF_TWIN
+        )
+    })
+}
+
+/// Attack success with no defence on triggered training inputs, of the planted net and of the clean twin.
+fn took_hold(made: &Model, planted: &Planted) -> Result<(f64, f64)> {
     let rows: Vec<usize> = (0..made.data.len().min(N_TRIED)).collect();
     let mut rng = made.seed().stream("triggered training inputs");
     let tried = made.data.select(&rows);
     let exam = Exam::new(&*made.population, tried, Some(&planted.trigger), &mut rng)?;
     let ledger = Ledger::new(Budget::UNLIMITED);
-    let scores = exam.mark(&Owned { net: planted.net.clone(), ledger: &ledger }, None)?;
-    Ok(scores.attack_success.unwrap_or(Proportion { hits: 0, of: 1 }))
+    let success = |net: &Net| -> Result<f64> {
+        let scores = exam.mark(&Owned { net: net.clone(), ledger: &ledger }, None)?;
+        Ok(scores.attack_success.map_or(0.0, |success| success.value()))
+    };
+    Ok((success(&planted.net)?, success(planted.twin(&made.net))?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attack_takes_hold_if_it_succeeds_and_its_clean_twin_does_not() {
+        assert_eq!(doubt(0.8, 0.5, 0.8), None);
+        assert!(doubt(0.79, 0.0, 0.8).unwrap().contains("0.790, at least 0.8"));
+        assert!(doubt(1.0, 0.51, 0.8).unwrap().contains("clean twin"));
+        assert_eq!(doubt(0.0, 1.0, 0.0), None);
+    }
 }

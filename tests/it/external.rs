@@ -136,7 +136,7 @@ fn a_program_that_dies_is_quoted() {
 
 #[test]
 fn a_program_that_is_silent_or_dribbles_is_stopped_in_time() {
-    for script in ["exec sleep 100", "while true; do printf ' '; sleep 0.05; done"] {
+    for script in ["exec sleep 100", "read row; while true; do printf ' '; sleep 0.05; done"] {
         let why = failure(script, LINES, 0.3);
         assert!(why.contains("no answer to 3 rows within 300ms"), "{why}");
     }
