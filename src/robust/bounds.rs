@@ -251,6 +251,25 @@ pub fn group_size(n: usize, share: f64, failure: f64) -> Result<usize> {
     })
 }
 
+/// The smallest odd number of groups with which outliers spoil a median of means with probability at most η: so many that
+/// most groups have no outlier, which at a constant share means groups of constant size, and in the end of one.
+///
+/// # Errors
+/// If not even groups of one value do.
+pub fn group_count(n: usize, share: f64, failure: f64) -> Result<usize> {
+    check(share, failure)?;
+    let spoilt = |groups: usize| {
+        let most = n.div_ceil(groups);
+        binomial_tail(groups as u64, any_of(most, share), groups as u64 / 2 + 1)
+    };
+    (1..=n).step_by(2).find(|groups| spoilt(*groups) <= failure).ok_or_else(|| {
+        let want = format!(
+            "with {n} values half of them may be outliers with a probability above {failure}"
+        );
+        Error::parameter("share", share, want)
+    })
+}
+
 /// The smallest share to trim at each end of `n` values with which outliers spoil a trimmed mean with probability at most
 /// `failure`.
 ///

@@ -32,8 +32,8 @@ mod tests;
 use serde::{Deserialize, Serialize};
 
 pub use bounds::{
-    Bound, Contamination, Spread, bad_majority, bias_of_medians, group_size, trimmed_share,
-    unavoidable_bias,
+    Bound, Contamination, Spread, bad_majority, bias_of_medians, group_count, group_size,
+    trimmed_share, unavoidable_bias,
 };
 pub use order::median;
 
