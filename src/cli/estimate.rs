@@ -44,7 +44,7 @@ struct RobustMean {
     /// Samples of each kind [default: 200]
     #[arg(long)]
     repetitions: Option<u32>,
-    /// Failure probability that tuned estimators aim at [default: 0.01]
+    /// Failure probability that tuned estimators aim at [default: 1e-6]
     #[arg(long)]
     failure: Option<f64>,
     /// Where all randomness comes from [default: 1]

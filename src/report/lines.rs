@@ -101,7 +101,7 @@ const LIMIT: &str = "#8a8f96";
 const WIDTH: f64 = 300.0;
 const HEIGHT: f64 = 230.0;
 /// Left, right, top and bottom of a panel's data.
-const MARGINS: [f64; 4] = [52.0, 10.0, 26.0, 40.0];
+const MARGINS: [f64; 4] = [52.0, 18.0, 26.0, 40.0];
 /// A line of the legend, and a character of it.
 const LINE: f64 = 18.0;
 const CHARACTER: f64 = 6.3;

@@ -4,6 +4,7 @@ use crate::data::Batch;
 use crate::error::{Error, Result};
 use crate::fourier::{FourierSum, Term};
 use crate::net::{Net, compile};
+use crate::population::Truth;
 use crate::registry::attack_named;
 use crate::rng::permutation;
 use crate::study::Model;
@@ -30,7 +31,7 @@ pub(super) fn place(adversary: &Adversary, value: f64, model: &Model) -> Result<
             Ok(Placed { net: planted.net, inputs: Some(inputs) })
         }
         Adversary::Character { degree } => {
-            let truth = model.population.truth().and_then(|truth| truth.spectrum());
+            let truth = model.population.truth().and_then(Truth::spectrum);
             let truth = truth.ok_or_else(|| {
                 Error::assumption("character", "the truth must be a sum of characters on a cube")
             })?;

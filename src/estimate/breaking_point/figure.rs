@@ -36,7 +36,7 @@ pub fn figure(swept: &Swept) -> Chart {
         even_ticks(most)
     };
     let x = Axis {
-        label: format!("{} (assumed: at most {})", spec.axis.name(), swept.limit),
+        label: format!("{}, assumed ≤ {}", spec.axis.name(), swept.limit),
         low: if wide { least } else { 0.0 },
         high: most,
         scale: if wide { Scale::Log } else { Scale::Linear },
@@ -65,7 +65,7 @@ pub fn figure(swept: &Swept) -> Chart {
         panels: vec![
             panel(&spec.name, rate(0.0, Scale::Linear, vec![0.0, 0.25, 0.5, 0.75, 1.0])),
             panel(
-                &format!("{}, logarithmic", spec.name),
+                "the same, logarithmic",
                 rate(1e-4, Scale::Log, vec![1e-4, 1e-3, 0.01, 0.1, 1.0]),
             ),
         ],

@@ -26,7 +26,7 @@ use crate::data::Batch;
 use crate::error::{Error, Result};
 use crate::mitigate::{Assumption, Guarantee, Repaired};
 use crate::net::Net;
-use crate::population::World;
+use crate::population::{Truth, World};
 use crate::registry::mitigator_named;
 use crate::score::check;
 use crate::stats::{Proportion, binomial_tail};
@@ -59,7 +59,7 @@ pub struct Point {
 pub struct Swept {
     /// Version of the record.
     pub version: u32,
-    /// What was swept.
+    /// What was swept, as it was asked for.
     pub spec: Spec,
     /// The limit of what is assumed.
     pub limit: f64,
@@ -106,8 +106,8 @@ struct Trial {
 }
 
 /// Runs a sweep; the same specification gives the same points at any number of threads.
-pub fn sweep(spec: &Spec) -> Result<Swept> {
-    let spec = spec.clone().check()?;
+pub fn sweep(asked: &Spec) -> Result<Swept> {
+    let spec = asked.clone().check()?;
     let numbers = spec.first_seed..spec.first_seed + u64::from(spec.models);
     let models: Vec<Model> = numbers
         .into_par_iter()
@@ -125,7 +125,7 @@ pub fn sweep(spec: &Spec) -> Result<Swept> {
     let of_value = trials.chunks(models.len());
     let points = spec.values.iter().zip(of_value).map(|(&value, trials)| merge(value, trials));
     let limit = trials.first().map_or(f64::NAN, |trial| trial.limit);
-    Ok(Swept { version: VERSION, limit, points: points.collect(), spec })
+    Ok(Swept { version: VERSION, limit, points: points.collect(), spec: asked.clone() })
 }
 
 fn merge(value: f64, trials: &[Trial]) -> Point {
@@ -218,7 +218,7 @@ fn on_axis(
 
 /// A global run: failed unless the characters are exactly the truth's.
 fn judge_support(model: &Model, repaired: &Repaired<'_>) -> Result<Proportion> {
-    let truth = model.population.truth().and_then(|truth| truth.spectrum());
+    let truth = model.population.truth().and_then(Truth::spectrum);
     let (Some(truth), Some(found)) = (truth, &repaired.function) else {
         let why =
             "it came with no error bar and recovered no characters, so there is nothing to judge";

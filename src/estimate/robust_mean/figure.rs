@@ -32,7 +32,7 @@ pub fn figure(measured: &Measured) -> Chart {
     let entry =
         |(hue, name): (usize, &str)| Entry { name: name.to_owned(), hue, style: Style::Measured };
     let mut legend: Vec<Entry> = DRAWN.into_iter().enumerate().map(entry).collect();
-    let limit = "no method does better: ε/(1 − ε)".to_owned();
+    let limit = "ε/(1 − ε): the worst case of any method".to_owned();
     legend.push(Entry { name: limit, hue: 0, style: Style::Limit });
     legend.extend(FIXED.into_iter().enumerate().map(|(hue, estimator)| Entry {
         name: format!("{}: predicted (line), measured (points)", fixed_name(estimator)),

@@ -53,7 +53,7 @@ impl Default for Spec {
             shares: vec![0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 1.0 / 3.0, 0.4],
             n: 3000,
             repetitions: 200,
-            failure: 0.01,
+            failure: 1e-6,
             seed: 1,
         }
     }
