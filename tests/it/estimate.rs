@@ -150,7 +150,7 @@ fn the_claim_of_the_figure_holds_in_its_record() {
     // On a coin the median is a whole bar off, and the mean of medians is not.
     let share = 0.05;
     assert!(of(Law::Coin, share, "median").rms > 0.99);
-    assert!(of(Law::Coin, share, "mean of medians, groups of 9").rms < 0.2);
+    assert!(of(Law::Coin, share, "mean of medians, tuned").rms < 0.2);
     // On skewed values without any outlier the mean of medians is off by what it converges to.
     assert!(of(Law::Bernoulli, 0.0, "mean of medians, groups of 31").bias < -0.1);
     assert!(of(Law::Bernoulli, 0.0, "trimmed, tuned").rms < 0.02);
@@ -208,7 +208,7 @@ fn wrong_use_of_estimates_is_answered_by_name() {
     };
     assert!(with("axis = \"cutoff\"", "axis = \"distance\"").contains("axis"));
     assert!(with("sweep = \"offset\"", "sweep = \"ofset\"").contains("ofset"));
-    assert!(with("models = 8", "models = 0").contains("models = 0"));
+    assert!(with("models = 32", "models = 0").contains("models = 0"));
     assert!(with("0.0025, 0.005", "0.005, 0.0025").contains("rising"));
     assert!(
         with("method = \"affine-ray\"", "method = \"fourier-global\"").contains("does not apply")
