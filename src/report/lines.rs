@@ -262,13 +262,16 @@ impl Style {
 }
 
 impl Axis {
-    /// Where a value stands, from 0 to 1.
+    /// Where a value stands, from 0 to 1; what is no number stands at the upper end, where it is seen.
     fn share(&self, value: f64) -> f64 {
+        if value.is_nan() {
+            return 1.0;
+        }
         let share = match self.scale {
             Scale::Linear => (value - self.low) / (self.high - self.low),
             Scale::Log => (value.max(self.low) / self.low).ln() / (self.high / self.low).ln(),
         };
-        if share.is_nan() { 1.0 } else { share.clamp(0.0, 1.0) }
+        share.clamp(0.0, 1.0)
     }
 }
 
