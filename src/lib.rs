@@ -51,11 +51,12 @@
 //! | [`attack`] | ways to plant a backdoor, and triggers |
 //! | [`access`], [`ledger`] | who may see what, and what it costs |
 //! | [`external`] | programs in other languages as suspects |
-//! | [`mitigate`], [`fourier`] | ways to answer well all the same, and the mathematics of one |
+//! | [`mitigate`], [`fourier`], [`robust`] | ways to answer well all the same, and the mathematics of some |
 //! | [`score`], [`stats`] | what a model gets right, with intervals |
 //! | [`registry`] | the tables of methods by name |
 //! | [`study`], [`report`] | many models: specification, cells, records, tables, page |
 //! | [`game`] | undetectability as a game: who can tell planted nets from clean ones |
+//! | [`estimate`] | robust means and breaking points: what is predicted beside what is measured |
 //! | [`data`], [`rng`], [`error`], [`storage`] | what all of them use |
 //! | [`cli`] | the command line |
 //! | [`documentation`] | the guide, the architecture, and the reasons |
@@ -68,6 +69,7 @@ mod digest;
 pub mod documentation;
 pub mod domain;
 pub mod error;
+pub mod estimate;
 pub mod external;
 pub mod fourier;
 pub mod game;
@@ -78,6 +80,7 @@ pub mod population;
 pub mod registry;
 pub mod report;
 pub mod rng;
+pub mod robust;
 pub mod score;
 pub mod stats;
 pub mod storage;

@@ -15,10 +15,11 @@ const LAYERS: &[(&str, &str)] = &[
     ("external", "error data"),
     ("domain", "error rng data"),
     ("fourier", "error rng data"),
+    ("robust", "error stats"),
     ("net", "error digest rng storage data domain fourier ledger"),
     ("population", "error digest rng storage data domain fourier"),
     ("access", "error rng data external ledger net population"),
-    ("mitigate", "error rng data stats ledger domain fourier net population access"),
+    ("mitigate", "error rng data stats ledger domain fourier robust net population access"),
     ("attack", "error rng data ledger domain net population"),
     ("registry", "error data domain population access attack mitigate"),
     ("score", "error rng data stats ledger domain fourier net population access attack mitigate"),
@@ -33,8 +34,12 @@ const LAYERS: &[(&str, &str)] = &[
         "error rng storage data stats ledger domain net population access attack registry score study",
     ),
     (
+        "estimate",
+        "error rng storage data stats domain fourier robust net population access attack mitigate registry score study report",
+    ),
+    (
         "cli",
-        "error rng storage data external stats ledger domain net population access attack mitigate registry score study report zoo game",
+        "error rng storage data external stats ledger domain net population access attack mitigate registry score study report zoo game estimate",
     ),
 ];
 

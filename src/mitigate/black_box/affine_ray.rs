@@ -23,9 +23,7 @@
 //! about 2.9 n δ.
 use serde::{Deserialize, Serialize};
 
-use super::super::rays::{
-    body_of, caution, check_affine, check_inside, delta_of, median, random_ray,
-};
+use super::super::rays::{body_of, caution, check_affine, check_inside, delta_of, random_ray};
 use super::super::{Assumption, Guarantee, Mitigator, Repaired};
 use crate::access::{Lab, Oracle};
 use crate::data::{Batch, Shape, row, stack};
@@ -34,6 +32,7 @@ use crate::error::{Error, Result};
 use crate::ledger::Ledger;
 use crate::population::World;
 use crate::rng::{RngExt, Seed};
+use crate::robust::median;
 use crate::stats::binomial_tail;
 
 /// The name in errors.
