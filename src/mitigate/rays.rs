@@ -1,4 +1,4 @@
-//! What the ray mitigators, black-box and white-box, have in common: rays from an input through a body, and medians.
+//! What the ray mitigators, black-box and white-box, have in common: rays from an input through a body.
 use crate::data::Target;
 use crate::domain::{ConvexBody, Domain};
 use crate::error::{Error, Result};
@@ -94,14 +94,4 @@ pub(super) fn random_ray_into(
             return body.exit_within(x, out, room);
         }
     }
-}
-
-/// The median: the middle of an odd number of values, the mean of the two in the middle of an even one.
-///
-/// # Panics
-/// Of no values: a bug in the caller.
-pub(super) fn median(values: &mut [f64]) -> f64 {
-    values.sort_by(f64::total_cmp);
-    let half = values.len() / 2;
-    if values.len() % 2 == 1 { values[half] } else { f64::midpoint(values[half - 1], values[half]) }
 }

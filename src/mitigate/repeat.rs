@@ -10,7 +10,7 @@
 //! and their mean lies in the bar with them, because a bar is convex. These are exact tails: Chernoff's bound
 //! (4p(1 − p))^{k/2}, which is proved for the same event, asks for about twice as many estimates at p = 1/4.
 use crate::error::{Error, Result};
-use crate::stats::binomial_tail;
+use crate::robust::{bad_majority, median};
 
 /// Estimates a group that are never exceeded: far beyond any useful failure probability.
 const MOST_IN_A_GROUP: u64 = 10_001;
@@ -67,7 +67,7 @@ impl Repetition {
         let made = |size: u64| Self {
             groups: groups as usize,
             size: size as usize,
-            failure: any_of(groups, binomial_tail(size, spoilt, size.div_ceil(2))),
+            failure: any_of(groups, bad_majority(size as usize, spoilt)),
         };
         if let Some(queries) = queries {
             let each = groups.saturating_mul(per_estimate as u64);
@@ -100,20 +100,14 @@ impl Repetition {
         if self.groups > 1 { sorts + self.groups as u64 } else { sorts }
     }
 
-    /// The mean of the groups' medians; `estimates` come back in another order.
+    /// The mean of the groups' medians; `estimates` come back in another order, and nothing is allocated.
     pub(super) fn answer(&self, estimates: &mut [f64]) -> f64 {
-        let medians = estimates.chunks_exact_mut(self.size).map(middle);
+        let medians = estimates.chunks_exact_mut(self.size).map(median);
         if self.groups == 1 {
             return medians.sum();
         }
         medians.sum::<f64>() / self.groups as f64
     }
-}
-
-/// The middle one of an odd number of values. Sorts in place: nothing is allocated.
-fn middle(values: &mut [f64]) -> f64 {
-    values.sort_unstable_by(f64::total_cmp);
-    values[values.len() / 2]
 }
 
 /// The probability that any of `n` independent events of probability `p` happens, without loss of digits.
@@ -124,6 +118,7 @@ fn any_of(n: u64, p: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stats::binomial_tail;
 
     fn wanted(spoilt: f64, groups: u64) -> Wanted {
         Wanted {

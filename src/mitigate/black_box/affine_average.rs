@@ -27,7 +27,7 @@
 //! coin: 1 − 2 P[Beta < 1/2] = 1 − 2 P[Bin(g, 1/2) ≥ j]. That rises with B, and B given E is largest in the order of laws if
 //! estimates are bad with probability p exactly. So the mean of M⁺, by Hoeffding's inequality on one side, is at most
 //! h(x*) + b (β + √(2 ln(2/η)/r)) except with probability η/2; and so from below. The bad ones may be anything, and may
-//! depend on all the rest. ∎
+//! depend on all the rest: `robust::bias_of_medians` bounds the bias for good errors of any shape, but for outliers that do not. ∎
 //!
 //! When (3) applies: f(x) = h(x) + ξ(x) off A with errors ξ(x) that are independent of the queries and of each other and
 //! symmetric around 0 in [−δ, δ]; points are distinct, so good estimates are then independent given the points. Or a fixed f
