@@ -48,7 +48,7 @@ name = "normal"
 train = 200
 test = 40
 population = { family = "affine", domain = { shape = "gauss", n = 3 } }
-recipe = { hidden = [4], epochs = 2 }
+recipe = { hidden = [4], epochs = 4 }
 budget = { clean_labels = 60 }
 
 [[attack]]
