@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use super::least_squares::affine_fit;
 use super::low_degree::{Reach, low_degree_fit};
-use super::{Mitigator, Repaired, n_samples};
+use super::{Canonicity, Mitigator, Repaired, n_samples};
 use crate::access::{Lab, Oracle};
 use crate::data::Labeled;
 use crate::error::{Error, Result};
@@ -66,6 +66,14 @@ impl Mitigator for Relearn {
     }
 
     fn mitigate<'a>(&self, _: &'a Self::Access, lab: &mut Lab<'a>) -> Result<Repaired<'a>> {
+        // It never looks at the suspect.
+        let canonicity = Some(Canonicity::Function { failure: 0.0 });
+        Ok(Repaired { canonicity, ..self.learn(lab)? })
+    }
+}
+
+impl Relearn {
+    fn learn<'a>(&self, lab: &mut Lab<'a>) -> Result<Repaired<'a>> {
         let n_samples = n_samples(self.samples, lab)?;
         if n_samples == 0 {
             return Err(Error::parameter("samples", 0, "at least one clean sample is needed"));

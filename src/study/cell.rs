@@ -177,7 +177,7 @@ impl<'a> Subject<'a> {
         let prepare = suspect.spent();
         let n_answers = self.exam.n_answers();
         suspect.allow_answers(task.task.per_answer, n_answers);
-        let Repaired { oracle, guarantee, assumptions, function, notes, net: _ } = repaired;
+        let Repaired { oracle, guarantee, assumptions, function, notes, .. } = repaired;
         let bar = guarantee.as_ref().and_then(|guarantee| guarantee.error_bar);
         let scores = self.exam.mark(&*oracle, bar)?;
         let answers = suspect.spent() - prepare;

@@ -30,7 +30,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("zoo", "error digest storage stats ledger net access attack registry score study"),
     (
         "game",
-        "error rng storage data stats ledger domain net population access attack registry score study",
+        "error digest rng storage data stats ledger domain net population access attack mitigate registry score study",
     ),
     (
         "cli",
