@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use super::least_squares::affine_fit;
 use super::low_degree::{Reach, low_degree_fit};
-use super::{Canonicity, Mitigator, Repaired, n_samples};
+use super::{Mitigator, Repaired, n_samples};
 use crate::access::{Lab, Oracle};
 use crate::data::Labeled;
 use crate::error::{Error, Result};
@@ -67,8 +67,7 @@ impl Mitigator for Relearn {
 
     fn mitigate<'a>(&self, _: &'a Self::Access, lab: &mut Lab<'a>) -> Result<Repaired<'a>> {
         // It never looks at the suspect.
-        let canonicity = Some(Canonicity::Function { failure: 0.0 });
-        Ok(Repaired { canonicity, ..self.learn(lab)? })
+        Ok(Repaired { canonical: Some(0.0), ..self.learn(lab)? })
     }
 }
 

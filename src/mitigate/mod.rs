@@ -75,8 +75,11 @@ pub struct Repaired<'a> {
     pub function: Option<FourierSum>,
     /// Warnings and remarks.
     pub notes: Vec<String>,
-    /// How little it depends on the suspect, where that is proved.
-    pub canonicity: Option<Canonicity>,
+    /// Where it is proved that, except with a probability, all of this is one function of the clean samples and the method's
+    /// coins, the same for every suspect that meets the assumptions: that probability. So the output's law is within that total
+    /// variation of a canonical one (Goldwasser et al. 2025), and two suspects with the same samples and coins give the same bits
+    /// except with the sum of two such probabilities.
+    pub canonical: Option<f64>,
 }
 
 impl<'a> Repaired<'a> {
@@ -89,7 +92,7 @@ impl<'a> Repaired<'a> {
             net: None,
             function: None,
             notes: Vec::new(),
-            canonicity: None,
+            canonical: None,
         }
     }
 
@@ -124,34 +127,6 @@ pub struct Guarantee {
     pub error_bar: Option<f64>,
     /// Probability that the claim fails: per answer of a local mitigator, once for all of a global one.
     pub failure_probability: f64,
-}
-
-/// How little what a mitigator gives back depends on the suspect, for suspects that meet the assumptions: it is close to one
-/// law that depends on the population and the parameters alone, the canonical one (Goldwasser et al. 2025).
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
-pub enum Canonicity {
-    /// Except with this probability it is one function of the clean samples and the method's coins, whatever the suspect. So
-    /// two suspects with the same samples and coins give the same bits, except with the sum of two such probabilities.
-    Function {
-        /// The probability.
-        failure: f64,
-    },
-    /// Its law (of a local mitigator: the law of each answer) is within this total variation distance of the canonical one.
-    Law {
-        /// The distance.
-        distance: f64,
-    },
-}
-
-impl Canonicity {
-    /// The largest total variation distance to the canonical law that this allows.
-    pub fn distance(self) -> f64 {
-        match self {
-            Self::Function { failure } => failure,
-            Self::Law { distance } => distance,
-        }
-    }
 }
 
 /// What a theorem assumes of the suspect.

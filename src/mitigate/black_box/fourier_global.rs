@@ -18,7 +18,7 @@
 //! to ask than the tree, it is asked.
 use serde::{Deserialize, Serialize};
 
-use super::super::{Assumption, Canonicity, Guarantee, Mitigator, Repaired};
+use super::super::{Assumption, Guarantee, Mitigator, Repaired};
 use crate::access::{Lab, Oracle};
 use crate::data::{Batch, Target, stack};
 use crate::domain::Domain;
@@ -138,7 +138,7 @@ impl Mitigator for FourierGlobal {
         });
         let assumptions = vec![self.assumption(&lab.world)?];
         Ok(Repaired {
-            canonicity: (!refuted).then_some(Canonicity::Function { failure }),
+            canonical: (!refuted).then_some(failure),
             guarantee,
             assumptions,
             notes,
