@@ -6,7 +6,7 @@ use crate::access::{LabSeeds, Suspect};
 use crate::data::Batch;
 use crate::digest::hex;
 use crate::error::{Error, Result};
-use crate::mitigate::{Assumption, Repaired};
+use crate::mitigate::{Assumption, Claim, Repaired};
 use crate::net::Net;
 use crate::study::Model;
 
@@ -27,8 +27,8 @@ pub(super) struct Seen {
     pub(super) refused: Option<String>,
     /// See [`Repaired::canonical`].
     pub(super) canonical: Option<f64>,
-    /// What it claims of the answer at every input: error bar and failure probability.
-    pub(super) claims: Vec<Option<(f64, f64)>>,
+    /// What it claims of the answer at every input.
+    pub(super) claims: Vec<Option<Claim>>,
     /// What its claims assume.
     pub(super) assumptions: Vec<Assumption>,
 }
@@ -61,7 +61,7 @@ pub(super) fn run(
     let outcome = game.mitigator.mitigate(&suspect, &mut lab).and_then(|repaired| {
         suspect.allow_answers(task.per_answer, inputs.nrows() as u64);
         let answers = repaired.oracle.query(inputs)?;
-        Ok(Seen::of(&repaired, &answers))
+        Ok(Seen::of(&repaired, inputs, &answers))
     });
     match outcome {
         Err(error) if !error.is_wrong_use() => Ok(Seen::refusal(&error)),
@@ -70,7 +70,7 @@ pub(super) fn run(
 }
 
 impl Seen {
-    fn of(repaired: &Repaired<'_>, answers: &Batch) -> Self {
+    fn of(repaired: &Repaired<'_>, inputs: &Batch, answers: &Batch) -> Self {
         let mut all = Sha256::new();
         if let Some(net) = &repaired.net {
             all.update(net.sha256());
@@ -84,11 +84,8 @@ impl Seen {
             support = Some(hex(Sha256::new_with_prefix(format!("{:?}", function.supports()))));
             about = vec![terms.len() as f64, terms.iter().map(|term| term.value.powi(2)).sum()];
         }
-        let n_inputs = answers.nrows();
         let answers: Vec<f64> = answers.iter().copied().collect();
         answers.iter().for_each(|y| all.update(y.to_bits().to_le_bytes()));
-        let guarantee = repaired.guarantee.as_ref();
-        let claim = guarantee.and_then(|g| Some((g.error_bar?, g.failure_probability)));
         Self {
             whole: repaired.net.is_some() || repaired.function.is_some(),
             support,
@@ -96,7 +93,7 @@ impl Seen {
             about,
             refused: None,
             canonical: repaired.canonical,
-            claims: vec![claim; n_inputs],
+            claims: inputs.rows().into_iter().map(|x| repaired.claim_at(&x.to_vec())).collect(),
             assumptions: repaired.assumptions.clone(),
             answers,
         }

@@ -68,7 +68,10 @@ impl Pair {
             attack_success,
             held: held(arms, &assumptions),
             assumptions,
-            theorem: theorem(arms),
+            theorem: match canonical(arms) {
+                None => game.mitigator.plan(&world)?.and_then(|plan| plan.total_variation),
+                bound => bound,
+            },
             unclaimed: count(&|seen| seen.canonical.is_none()),
             refused,
             why,
@@ -88,7 +91,7 @@ impl Pair {
         // As many tests a unit: every distinguisher, the coupling, the bars.
         let alpha = REFUTE / (n_units * (N_READERS as f64 + 2.0));
         let failure =
-            |seen: &Seen| seen.claims.iter().flatten().map(|claim| claim.1).fold(0.0, f64::max);
+            |seen: &Seen| seen.claims.iter().flatten().map(|c| c.failure_probability).fold(0.0, f64::max);
         let worst = |arm: &[Seen]| arm.iter().map(failure).fold(0.0, f64::max);
         let beyond = (worst(arms[0]) + worst(arms[2])).min(1.0);
         for unit in &self.units {
@@ -105,7 +108,7 @@ impl Pair {
                 }
             }
             let Proportion { hits, of } = unit.identical;
-            if let Some(bound) = self.theorem
+            if let Some(bound) = canonical(arms)
                 && binomial_tail(of, bound, of - hits) < alpha
             {
                 errors.push(format!(
@@ -186,7 +189,7 @@ fn units(game: &Checked, arms: Arms<'_>, inputs: &Inputs, outputs: usize) -> Vec
             let alike = Proportion::count(coupled().map(|(a, b)| a.is_at(b, i, outputs)));
             let answer = unit(observed, Some(number), &|seen| seen.at(i, outputs), alike);
             let distance = |(a, b): (&Seen, &Seen)| a.distance_at(b, i, outputs);
-            let bar = |seen: &Seen| seen.claims.get(i).copied().flatten().map(|claim| claim.0);
+            let bar = |seen: &Seen| Some(seen.claims.get(i)?.as_ref()?.error_bar);
             let bars = |(a, b): (&Seen, &Seen)| Some(bar(a)? + bar(b)?);
             let beyond = coupled().filter_map(|pair| Some(distance(pair) > bars(pair)?));
             Unit {
@@ -222,9 +225,9 @@ fn held(arms: Arms<'_>, checks: &[Vec<AssumptionCheck>; 2]) -> Option<bool> {
     Some(checks.iter().flatten().all(|check| check.held))
 }
 
-/// The sum over both nets of the probability that the output is not the canonical one: what is claimed, and the upper limit
+/// The sum over both nets of the probability that the output is not the one function of samples and coins: what is claimed, and the upper limit
 /// (at 95%) of the share of runs that claim nothing, if any do.
-fn theorem(arms: Arms<'_>) -> Option<f64> {
+fn canonical(arms: Arms<'_>) -> Option<f64> {
     let bounds = arms[..2].iter().map(|arm| {
         let claimed = arm.iter().filter_map(|seen| seen.canonical).reduce(f64::max)?;
         let unclaimed = Proportion::count(arm.iter().map(|seen| seen.canonical.is_none()));
