@@ -1,4 +1,4 @@
-//! What the ray mitigators, black-box and white-box, have in common: rays from an input through a body, and medians.
+//! What the ray mitigators, black-box and white-box, have in common: rays from an input through a body.
 use crate::data::Target;
 use crate::domain::{ConvexBody, Domain};
 use crate::error::{Error, Result};
@@ -74,22 +74,24 @@ pub(super) fn check_inside(
 
 /// The direction from `x` to a uniformly random point of the body, and how far the body reaches along it.
 pub(super) fn random_ray(body: &dyn ConvexBody, x: &[f64], rng: &mut Rng) -> (Vec<f64>, f64) {
-    loop {
-        let u = body.sample(rng);
-        let direction: Vec<f64> = u.iter().zip(x).map(|(u, x)| u - x).collect();
-        if direction.iter().any(|d| d.abs() > 0.0) {
-            let exit = body.exit(x, &direction);
-            return (direction, exit);
-        }
-    }
+    let mut direction = vec![0.0; x.len()];
+    let exit = random_ray_into(body, x, rng, &mut direction, &mut Vec::new());
+    (direction, exit)
 }
 
-/// The median: the middle of an odd number of values, the mean of the two in the middle of an even one.
-///
-/// # Panics
-/// Of no values: a bug in the caller.
-pub(super) fn median(values: &mut [f64]) -> f64 {
-    values.sort_by(f64::total_cmp);
-    let half = values.len() / 2;
-    if values.len() % 2 == 1 { values[half] } else { f64::midpoint(values[half - 1], values[half]) }
+/// As [`random_ray`], with the direction in `out`, and in space that is kept from call to call.
+pub(super) fn random_ray_into(
+    body: &dyn ConvexBody,
+    x: &[f64],
+    rng: &mut Rng,
+    out: &mut [f64],
+    room: &mut Vec<f64>,
+) -> f64 {
+    loop {
+        body.sample_into(rng, out, room);
+        out.iter_mut().zip(x).for_each(|(u, x)| *u -= x);
+        if out.iter().any(|d| d.abs() > 0.0) {
+            return body.exit_within(x, out, room);
+        }
+    }
 }
