@@ -90,8 +90,9 @@ impl Pair {
         }
         // As many tests a unit: every distinguisher, the coupling, the bars.
         let alpha = REFUTE / (n_units * (N_READERS as f64 + 2.0));
-        let failure =
-            |seen: &Seen| seen.claims.iter().flatten().map(|c| c.failure_probability).fold(0.0, f64::max);
+        let failure = |seen: &Seen| {
+            seen.claims.iter().flatten().map(|c| c.failure_probability).fold(0.0, f64::max)
+        };
         let worst = |arm: &[Seen]| arm.iter().map(failure).fold(0.0, f64::max);
         let beyond = (worst(arms[0]) + worst(arms[2])).min(1.0);
         for unit in &self.units {
@@ -131,9 +132,8 @@ impl Pair {
 
 impl Inputs {
     fn of(exam: &Exam, n: usize) -> Self {
-        let first = |xs: &Batch| -> Vec<Vec<f64>> {
-            (0..xs.nrows().min(n)).map(|i| row(xs, i)).collect()
-        };
+        let first =
+            |xs: &Batch| -> Vec<Vec<f64>> { (0..xs.nrows().min(n)).map(|i| row(xs, i)).collect() };
         let mut rows = first(&exam.test.xs);
         let n_clean = rows.len();
         rows.extend(exam.triggered.iter().flat_map(|triggered| first(&triggered.xs)));

@@ -134,7 +134,9 @@ fn notes(game: &Checked, pairs: &[Pair]) -> Result<Vec<String>> {
     let n_refused = all(|pair| pair.refused);
     if n_refused > 0 {
         let why = pairs.iter().find_map(|pair| pair.why.as_deref()).unwrap_or_default();
-        notes.push(format!("{n_refused} of {n_runs} runs refused, which counts as an output; {why}"));
+        notes.push(format!(
+            "{n_refused} of {n_runs} runs refused, which counts as an output; {why}"
+        ));
     }
     let n_unclaimed = all(|pair| pair.unclaimed);
     if n_unclaimed > 0 && n_unclaimed < n_runs {

@@ -79,7 +79,10 @@ impl Spec {
         }
         if !(entry.applies)(&world) {
             let task = &self.task.name;
-            return Err(bad(format!("it does not apply to task {task}; it is for {}", entry.scope)));
+            return Err(bad(format!(
+                "it does not apply to task {task}; it is for {}",
+                entry.scope
+            )));
         }
         let built = (entry.build)(&self.mitigator.params)?;
         built.method.check(&world)?;
@@ -95,7 +98,11 @@ impl Spec {
             ("inputs", inputs, 1, MOST_INPUTS),
         ] {
             if !(least..=most).contains(&value) {
-                return Err(Error::parameter(name, value, format!("from {least} to {most} are needed")));
+                return Err(Error::parameter(
+                    name,
+                    value,
+                    format!("from {least} to {most} are needed"),
+                ));
             }
         }
         if inputs as usize > self.task.test {
@@ -108,7 +115,8 @@ impl Spec {
         }
         // Three runs of one number, two kinds of input.
         if 6 * u64::from(runs) * u64::from(inputs) * outputs > MOST_NUMBERS {
-            let want = format!("with {inputs} inputs that is more than {MOST_NUMBERS} numbers a pair");
+            let want =
+                format!("with {inputs} inputs that is more than {MOST_NUMBERS} numbers a pair");
             return Err(Error::parameter("runs", runs, want));
         }
         Ok(())

@@ -11,10 +11,10 @@ use crate::registry::AnyMitigator;
 use crate::rng::{Rng, RngExt, Seed};
 use crate::stats::binomial_tail;
 
-/// A local game on nets that are hardly trained: what is tested is the referee.
+/// A local game on small nets: what is tested is the referee.
 const LINE: &str = "first_seed = 60\npairs = 2\nruns = 200\ninputs = 3\n[task]\nname = 'line'\ntrain = 400\ntest = 60\n\
                     population = { family = 'affine', domain = { shape = 'ball', n = 4 } }\n\
-                    recipe = { hidden = [8], epochs = 2 }\nbudget = { clean_labels = 60 }\n\
+                    recipe = { hidden = [8], epochs = 30 }\nbudget = { clean_labels = 60 }\n\
                     [attack]\nmethod = 'half-space'\n[mitigator]\nmethod = 'nothing'\n";
 
 /// A global game on nets that have learnt a majority of three coordinates.
@@ -294,6 +294,31 @@ fn fourier_global_is_canonical_inside_its_assumption_and_caught_outside() {
     assert!(outside.errors.is_empty());
     let caught = |v: &&Verdict| v.distinguisher == "support" && v.at_least > 0.5;
     assert!(outside.pairs.iter().all(|p| p.units[0].verdicts.iter().any(|v| caught(&v))));
+}
+
+#[test]
+fn smudging_bounds_what_bars_alone_do_not() {
+    let game = |smudge: &str| {
+        let mut spec = spec(LINE);
+        let text = format!("method = 'affine-ray'\nparams = {{ delta = 0.5{smudge} }}");
+        spec.mitigator = crate::study::parse(&text, "test").unwrap();
+        played(&spec.check().unwrap())
+    };
+    // n = 4: the bar is δ coth(ln 2 / 8).
+    let bar = 0.5 / (std::f64::consts::LN_2 / 8.0).tanh();
+    let plain = game("");
+    assert!(plain.theorem.is_none() && plain.errors.is_empty(), "{:?}", plain.errors);
+    let (bars, beyond) = plain.coupled[0].beyond_bars.unwrap();
+    assert!((bars - 2.0 * bar).abs() < 1e-9 && beyond.of == 2 * 3 * 200);
+    let smudged = game(&format!(", smudge = {}", 20.0 * bar));
+    assert!(smudged.errors.is_empty(), "{:?}", smudged.errors);
+    assert_eq!(smudged.held, Proportion { hits: 2, of: 2 }, "{:?}", smudged.pairs[0].assumptions);
+    // A bar in twenty, and the failure probability of at most 0.001.
+    let bound = smudged.theorem.unwrap();
+    assert!((0.05..=0.051).contains(&bound), "{bound}");
+    assert!(smudged.at_least <= bound, "{}", smudged.at_least);
+    let (bars, _) = smudged.coupled[0].beyond_bars.unwrap();
+    assert!((bars - 42.0 * bar).abs() < 1e-9, "{bars}");
 }
 
 #[test]
