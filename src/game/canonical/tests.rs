@@ -14,13 +14,13 @@ use crate::stats::binomial_tail;
 /// A local game on small nets: what is tested is the referee.
 const LINE: &str = "first_seed = 60\npairs = 2\nruns = 200\ninputs = 3\n[task]\nname = 'line'\ntrain = 400\ntest = 60\n\
                     population = { family = 'affine', domain = { shape = 'ball', n = 4 } }\n\
-                    recipe = { hidden = [8], epochs = 30 }\nbudget = { clean_labels = 60 }\n\
+                    recipe = { hidden = [8], epochs = 60, learning_rate = 1e-2 }\nbudget = { clean_labels = 60 }\n\
                     [attack]\nmethod = 'half-space'\n[mitigator]\nmethod = 'nothing'\n";
 
 /// A global game on nets that have learnt a majority of three coordinates.
 const CUBE: &str = "first_seed = 80\npairs = 2\nruns = 60\ninputs = 3\n[task]\nname = 'cube'\ntrain = 2000\ntest = 60\n\
                     population = { family = 'fourier', n = 10, truth = { kind = 'majority', degree = 1 } }\n\
-                    recipe = { hidden = [16], epochs = 30 }\nbudget = { clean_labels = 400 }\n\
+                    recipe = { hidden = [16], epochs = 30, learning_rate = 1e-2 }\nbudget = { clean_labels = 400 }\n\
                     [attack]\nmethod = 'half-space'\nparams = { mass = 0.001 }\n\
                     [mitigator]\nmethod = 'fourier-global'\n";
 
@@ -248,10 +248,15 @@ fn a_theorem_that_is_false_is_refuted_aloud() {
 
 #[test]
 fn a_refusal_is_an_output_like_any_other_unless_there_are_no_others() {
-    let shy = played(&fake(Shy { limit: 4.0 }));
+    let text = "method = 'half-space'\nparams = { mass = 0.1, offset = 100.0 }";
+    let attack = crate::study::parse(text, "test").unwrap();
+    let mut game = Spec { attack, ..spec(LINE) }.check().unwrap();
+    game.mitigator = AnyMitigator::Oracle(Box::new(Shy { limit: 50.0 }));
+    let shy = played(&game);
+    // A tenth of the training inputs fires, so at least 3% of all, and of 60 clean samples one does with probability 0.84 at least.
     let [clean, planted, _] = shy.pairs[0].refused;
-    assert!(planted > 150 && clean == 0, "{:?}", shy.pairs[0].refused);
-    assert!(shy.at_least > 0.3 && shy.notes.iter().any(|n| n.contains("too large")), "{shy:?}");
+    assert!(planted > 130 && clean == 0, "{:?}", shy.pairs[0].refused);
+    assert!(shy.at_least > 0.5 && shy.notes.iter().any(|n| n.contains("too large")), "{shy:?}");
     let error = play(&fake(Shy { limit: 0.0 }), &|| ()).unwrap_err();
     assert!(error.is_wrong_use() && error.to_string().contains("too large"), "{error}");
 }
