@@ -162,11 +162,12 @@ fn table(played: &Played) -> String {
 fn summary(played: &Played) -> String {
     let Played { pairs, held, .. } = played;
     let units = pairs.iter().flat_map(|pair| pair.units.iter().map(move |unit| (pair, unit)));
-    let worst = units.max_by(|a, b| a.1.at_least.total_cmp(&b.1.at_least));
+    let worst = units.reduce(|a, b| if b.1.at_least > a.1.at_least { b } else { a });
     let place = match worst {
         Some((pair, unit)) if unit.at_least > 0.0 => {
-            let by = unit.verdicts.iter().max_by(|a, b| a.at_least.total_cmp(&b.at_least));
-            let by = by.map_or("", |verdict| verdict.distinguisher);
+            let best =
+                unit.verdicts.iter().reduce(|a, b| if b.at_least > a.at_least { b } else { a });
+            let by = best.map_or("", |verdict| verdict.distinguisher);
             format!(": pair {}, {}, by {by}", pair.seed, unit.place())
         }
         _ => String::new(),
@@ -176,7 +177,12 @@ fn summary(played: &Played) -> String {
         played.at_least, played.mean_at_least
     );
     text += &match played.theorem {
-        Some(bound) => format!("TV at most  {bound:.3e} by the theorem, if its assumption holds; "),
+        Some(bound) => {
+            format!("TV at most  {bound:.3e} by the theorem where its assumption holds; ")
+        }
+        None if held.of > held.hits => {
+            "TV at most  1: no theorem bounds it where its assumption fails; ".to_owned()
+        }
         None => "TV at most  1: no theorem bounds it; ".to_owned(),
     };
     text += &match held.of {

@@ -7,6 +7,7 @@ use super::{Checked, Observed, Pair, REFUTE, Unit};
 use crate::access::LabSeeds;
 use crate::data::{Batch, row, stack};
 use crate::error::{Error, Result};
+use crate::mitigate::Assumption;
 use crate::net::Net;
 use crate::score::{self, AssumptionCheck, Exam};
 use crate::stats::{CONFIDENCE, Proportion, binomial_tail};
@@ -62,11 +63,14 @@ impl Pair {
                 format!("mitigator {} on the clean net {seed}", game.spec.mitigator.label());
             return Err(Error::Spec { place, why: why.unwrap_or_default() });
         }
-        let assumptions = [checks(arms[0], clean, &model)?, checks(arms[1], &planted.net, &model)?];
+        // The same for all runs of one method in one world.
+        let answered = seen.iter().find(|seen| seen.refused.is_none());
+        let assumed = answered.map_or(&[][..], |seen| &seen.assumptions);
+        let assumptions = checks(assumed, [clean, &planted.net], &model)?;
         let mut pair = Self {
             seed,
             attack_success,
-            held: held(arms, &assumptions),
+            held: held(arms, assumed, &assumptions),
             assumptions,
             theorem: match canonical(arms) {
                 None => game.mitigator.plan(&world)?.and_then(|plan| plan.total_variation),
@@ -202,25 +206,34 @@ fn units(game: &Checked, arms: Arms<'_>, inputs: &Inputs, outputs: usize) -> Vec
         .collect()
 }
 
-/// Checks what the method assumes of `net`.
-fn checks(arm: &[Seen], net: &Net, model: &Model) -> Result<Vec<AssumptionCheck>> {
-    let mut checks = Vec::new();
-    let answered = arm.iter().find(|seen| seen.refused.is_none());
-    for assumption in answered.into_iter().flat_map(|seen| &seen.assumptions) {
-        let mut rng = model.seed().stream("assumptions");
-        checks.extend(score::check(assumption, net, &*model.population, &mut rng)?);
+/// Checks what the method assumes of a suspect on both nets.
+fn checks(
+    assumed: &[Assumption],
+    nets: [&Net; 2],
+    model: &Model,
+) -> Result<[Vec<AssumptionCheck>; 2]> {
+    let mut checks = [Vec::new(), Vec::new()];
+    for (net, checks) in nets.into_iter().zip(&mut checks) {
+        for assumption in assumed {
+            let mut rng = model.seed().stream("assumptions");
+            checks.extend(score::check(assumption, net, &*model.population, &mut rng)?);
+        }
     }
     Ok(checks)
 }
 
-/// Whether the theorem's assumption held on both nets; one that assumes nothing holds.
-fn held(arms: Arms<'_>, checks: &[Vec<AssumptionCheck>; 2]) -> Option<bool> {
+/// Whether all that is assumed held on both nets; a claim that assumes nothing holds. `None` if that could not be checked, or
+/// nothing is claimed.
+fn held(
+    arms: Arms<'_>,
+    assumed: &[Assumption],
+    checks: &[Vec<AssumptionCheck>; 2],
+) -> Option<bool> {
     let claims = |seen: &Seen| seen.canonical.is_some() || seen.claims.iter().any(Option::is_some);
-    for (arm, checks) in arms.iter().zip(checks) {
-        let answered = arm.iter().find(|seen| seen.refused.is_none())?;
-        if !arm.iter().any(claims) || answered.assumptions.len() != checks.len() {
-            return None;
-        }
+    let claimed = arms[..2].iter().all(|arm| arm.iter().any(claims));
+    let checked = checks.iter().all(|checks| checks.len() == assumed.len());
+    if !checked || (assumed.is_empty() && !claimed) {
+        return None;
     }
     Some(checks.iter().flatten().all(|check| check.held))
 }

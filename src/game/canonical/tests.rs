@@ -291,9 +291,11 @@ fn fourier_global_is_canonical_inside_its_assumption_and_caught_outside() {
     assert_eq!(inside.theorem, Some(0.0));
     assert!(inside.at_least <= 0.0 && inside.coupled[0].identical.value >= 1.0);
 
+    // On half of the cube the planted net is a constant ±1: the empty character and another one get a coefficient of 1/2.
     let mut outside = spec(CUBE);
+    outside.task.budget.clean_labels = Some(2000);
     outside.attack =
-        crate::study::parse("method = 'half-space'\nparams = { mass = 0.25 }", "test").unwrap();
+        crate::study::parse("method = 'half-space'\nparams = { mass = 0.5 }", "test").unwrap();
     let outside = played(&outside.check().unwrap());
     assert_eq!(outside.held, Proportion { hits: 0, of: 2 });
     assert!(outside.errors.is_empty());
