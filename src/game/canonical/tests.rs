@@ -299,8 +299,8 @@ fn fourier_global_is_canonical_inside_its_assumption_and_caught_outside() {
     let outside = played(&outside.check().unwrap());
     assert_eq!(outside.held, Proportion { hits: 0, of: 2 });
     assert!(outside.errors.is_empty());
-    let caught = |v: &&Verdict| v.distinguisher == "support" && v.at_least > 0.5;
-    assert!(outside.pairs.iter().all(|p| p.units[0].verdicts.iter().any(|v| caught(&v))));
+    // All of 30 scored runs against none: limits 0.82 and 0.18 at 0.05 / (2 · 5 · 2).
+    assert!(outside.pairs.iter().all(|pair| pair.at_least() > 0.5), "{:?}", outside.rows);
 }
 
 #[test]
