@@ -11,6 +11,8 @@ mod exchange;
 mod external;
 mod families;
 mod ladder;
+mod local_bars;
+mod local_plans;
 mod locks;
 mod resume;
 mod support;
