@@ -49,20 +49,20 @@ fn the_command_plays_and_says_what_is_wrong_with_what_it_cannot_play() {
         let mut command = absolve(dir.path());
         command.args(["game", "canonical"]).args(method);
         command.args(["--attack", "half-space", "--population", "line.toml"]);
-        command.args(["--pairs", "2", "--runs", "20", "--inputs", "2"]);
+        command.args(["--pairs", "2", "--runs", "60", "--inputs", "2"]);
         command
     };
     let output = game(&["relearn", "--out", "record.json"]).output().unwrap();
     let (said, told) = (String::from_utf8(output.stdout).unwrap(), output.stderr);
     assert!(output.status.success(), "{said}");
     assert!(said.contains("TV at most  0.000e0 by the theorem") && !said.contains("ERROR"));
-    assert!(String::from_utf8(told).unwrap().contains("120 of 120 runs"));
+    assert!(String::from_utf8(told).unwrap().contains("360 of 360 runs"));
     let record = fs::read_to_string(dir.path().join("record.json")).unwrap();
     let record: serde_json::Value = serde_json::from_str(&record).unwrap();
     assert_eq!(record["theorem"], 0.0);
-    // Two pairs with twenty coupled runs each, all alike.
+    // Two pairs with sixty coupled runs each, all alike.
     for pair in record["pairs"].as_array().unwrap() {
-        assert_eq!(pair["units"][0]["identical"], serde_json::json!({ "hits": 20, "of": 20 }));
+        assert_eq!(pair["units"][0]["identical"], serde_json::json!({ "hits": 60, "of": 60 }));
     }
     let json = game(&["nothing", "--json"]).output().unwrap().stdout;
     let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
