@@ -55,7 +55,7 @@
 //! | [`score`], [`stats`] | what a model gets right, with intervals |
 //! | [`registry`] | the tables of methods by name |
 //! | [`study`], [`report`] | many models: specification, cells, records, tables, page |
-//! | [`game`] | undetectability as a game: who can tell planted nets from clean ones |
+//! | [`game`] | undetectability as a game: who can tell planted nets from clean ones; whether a mitigator's output is canonical |
 //! | [`estimate`] | robust means and breaking points: what is predicted beside what is measured |
 //! | [`data`], [`rng`], [`error`], [`storage`] | what all of them use |
 //! | [`cli`] | the command line |

@@ -1,7 +1,10 @@
-//! `absolve game`: who can tell planted nets from clean ones, as a table.
-use std::path::PathBuf;
+//! `absolve game`: who can tell planted nets from clean ones, or what a mitigator makes of them, as a table.
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
+use serde::Serialize;
+
+use super::canonical::Canonical;
 use super::{Streams, parse_settings};
 use crate::error::{Error, Result};
 use crate::game::{Played, Spec, play};
@@ -9,7 +12,7 @@ use crate::stats::Estimate;
 use crate::storage::{self, Readers};
 use crate::study::{MethodSpec, Task};
 
-/// Play a game over many independently trained nets
+/// Play a game over many nets or many runs
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -19,6 +22,7 @@ pub(super) struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Game {
     Undetectable(Undetectable),
+    Canonical(Canonical),
 }
 
 /// Clean or planted? The advantage of every distinguisher (`absolve list distinguishers`), learnt on half of the nets and
@@ -56,8 +60,10 @@ struct Undetectable {
 
 impl Args {
     pub(super) fn run(self, streams: &mut Streams<'_>) -> Result<()> {
-        let Game::Undetectable(args) = self.game;
-        args.run(streams)
+        match self.game {
+            Game::Undetectable(args) => args.run(streams),
+            Game::Canonical(args) => args.run(streams),
+        }
     }
 }
 
@@ -89,21 +95,9 @@ impl Undetectable {
         }
         let game = spec.check()?;
         let n = 2 * u64::from(game.spec.nets);
-        let progress = Mutex::new((0_u64, &mut *streams.log));
-        let played = play(&game, &|| {
-            if let Ok(mut progress) = progress.lock() {
-                progress.0 += 1;
-                let done = progress.0;
-                if done == n || done % n.div_ceil(10) == 0 {
-                    drop(writeln!(progress.1, "{done} of {n} nets"));
-                }
-            }
-        })?;
+        let played = watched(streams, n, "nets", |watch| play(&game, watch))?;
         if let Some(out) = &self.out {
-            let mut text =
-                serde_json::to_string_pretty(&played).map_err(|error| Error::file(out, error))?;
-            text.push('\n');
-            storage::replace(out, text.as_bytes(), Readers::Everyone)?;
+            save(out, &played)?;
         }
         if self.json {
             return streams.print_json(&played);
@@ -112,7 +106,33 @@ impl Undetectable {
     }
 }
 
-fn interval(e: Estimate) -> String {
+/// Plays, and tells people ten times how many of `n` things are done.
+pub(super) fn watched<T>(
+    streams: &mut Streams<'_>,
+    n: u64,
+    things: &str,
+    play: impl FnOnce(&(dyn Fn() + Sync)) -> Result<T>,
+) -> Result<T> {
+    let progress = Mutex::new((0_u64, &mut *streams.log));
+    play(&|| {
+        if let Ok(mut progress) = progress.lock() {
+            progress.0 += 1;
+            let done = progress.0;
+            if done == n || done % n.div_ceil(10) == 0 {
+                drop(writeln!(progress.1, "{done} of {n} {things}"));
+            }
+        }
+    })
+}
+
+/// Writes what was played as JSON to a file.
+pub(super) fn save(out: &Path, played: &impl Serialize) -> Result<()> {
+    let mut text = serde_json::to_string_pretty(played).map_err(|error| Error::file(out, error))?;
+    text.push('\n');
+    storage::replace(out, text.as_bytes(), Readers::Everyone)
+}
+
+pub(super) fn interval(e: Estimate) -> String {
     format!("{:6.3} [{:6.3}, {:6.3}]", e.value, e.low, e.high)
 }
 

@@ -1,6 +1,7 @@
 //! The command line. One small file a subcommand; each writes its result to the writer it is handed, and talks to people
 //! on the other.
 mod arrays;
+mod canonical;
 mod compile;
 mod data;
 mod domain;

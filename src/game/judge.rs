@@ -1,4 +1,4 @@
-//! How a distinguisher comes to a verdict: a rule is learnt on one half of the nets, and scored on the other.
+//! How a distinguisher comes to a verdict: a rule is learnt on one half of what was seen, and scored on the other.
 use crate::stats::Proportion;
 
 /// The way a rule is learnt from numbers with labels.
@@ -8,6 +8,10 @@ pub enum Judge {
     Threshold,
     /// Ridge logistic regression on standardised statistics.
     Logistic,
+    /// The one statistic whose values, each taken for itself, tell best: for those that repeat to the bit.
+    Atoms,
+    /// The one statistic whose histogram tells best, with cells of equal counts over both sides.
+    Histogram,
 }
 
 /// A learnt rule.
@@ -17,6 +21,10 @@ pub(super) enum Rule {
     Threshold { feature: usize, sign: f64, at: f64 },
     /// Planted if `bias + Σ weight · clip((x − mean) / deviation) > 0`.
     Linear { mean: Vec<f64>, deviation: Vec<f64>, weight: Vec<f64>, bias: f64 },
+    /// Planted if `x[feature]` is one of these, in ascending order.
+    Among { feature: usize, values: Vec<f64> },
+    /// Planted if the cell of `x[feature]` between these cuts says so.
+    Cells { feature: usize, cuts: Vec<f64>, planted: Vec<bool> },
 }
 
 /// Standardised statistics are clipped here, so that one outlier of the other half decides no more than that.
@@ -32,6 +40,8 @@ impl Judge {
         match self {
             Self::Threshold => threshold(clean, planted),
             Self::Logistic => logistic(clean, planted),
+            Self::Atoms => atoms(clean, planted),
+            Self::Histogram => histogram(clean, planted),
         }
     }
 }
@@ -45,6 +55,10 @@ impl Rule {
                 let z = standard(x, mean, deviation);
                 bias + z.iter().zip(weight).map(|(z, w)| z * w).sum::<f64>() > 0.0
             }
+            Self::Among { feature, values } => {
+                values.binary_search_by(|v| v.total_cmp(&x[*feature])).is_ok()
+            }
+            Self::Cells { feature, cuts, planted } => planted[cell(cuts, x[*feature])],
         }
     }
 
@@ -63,14 +77,8 @@ fn standard(x: &[f64], mean: &[f64], deviation: &[f64]) -> Vec<f64> {
 
 fn threshold(clean: &[&[f64]], planted: &[&[f64]]) -> Rule {
     let mut best = (0.0, Rule::Threshold { feature: 0, sign: 1.0, at: f64::INFINITY });
-    let (share_clean, share_planted) = (1.0 / clean.len() as f64, 1.0 / planted.len() as f64);
     for feature in 0..clean[0].len() {
-        let mut all: Vec<(f64, f64)> = clean
-            .iter()
-            .map(|x| (x[feature], -share_clean))
-            .chain(planted.iter().map(|x| (x[feature], share_planted)))
-            .collect();
-        all.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let all = sorted(clean, planted, feature);
         // Below the cut: share of planted minus share of clean.
         let mut below = 0.0_f64;
         for pair in all.windows(2) {
@@ -80,6 +88,60 @@ fn threshold(clean: &[&[f64]], planted: &[&[f64]]) -> Rule {
                 let at = f64::midpoint(pair[0].0, pair[1].0);
                 best = (below.abs(), Rule::Threshold { feature, sign, at });
             }
+        }
+    }
+    best.1
+}
+
+/// Values of one statistic on both sides in order, each with its weight: the share of its side, negative if clean.
+fn sorted(clean: &[&[f64]], planted: &[&[f64]], feature: usize) -> Vec<(f64, f64)> {
+    let (share_clean, share_planted) = (1.0 / clean.len() as f64, 1.0 / planted.len() as f64);
+    let clean = clean.iter().map(|x| (x[feature], -share_clean));
+    let mut all: Vec<(f64, f64)> =
+        clean.chain(planted.iter().map(|x| (x[feature], share_planted))).collect();
+    all.sort_by(|a, b| a.0.total_cmp(&b.0));
+    all
+}
+
+fn atoms(clean: &[&[f64]], planted: &[&[f64]]) -> Rule {
+    let mut best = (0.0, Rule::Among { feature: 0, values: Vec::new() });
+    for feature in 0..clean[0].len() {
+        let all = sorted(clean, planted, feature);
+        let (mut gain, mut values) = (0.0, Vec::new());
+        for atom in all.chunk_by(|a, b| a.0.total_cmp(&b.0).is_eq()) {
+            let more: f64 = atom.iter().map(|(_, share)| share).sum();
+            // What was seen once may never come again.
+            if more > 1e-12 && atom.len() > 1 {
+                gain += more;
+                values.push(atom[0].0);
+            }
+        }
+        if gain > best.0 + 1e-12 {
+            best = (gain, Rule::Among { feature, values });
+        }
+    }
+    best.1
+}
+
+/// The cell between ascending cuts that a value falls into.
+fn cell(cuts: &[f64], value: f64) -> usize {
+    cuts.partition_point(|cut| *cut <= value)
+}
+
+fn histogram(clean: &[&[f64]], planted: &[&[f64]]) -> Rule {
+    // The error of each cell grows with their number, what they miss shrinks: both are alike at the cube root.
+    let n_cells = ((clean.len() + planted.len()) as f64).cbrt().ceil() as usize;
+    let mut best = (0.0, Rule::Cells { feature: 0, cuts: Vec::new(), planted: vec![false] });
+    for feature in 0..clean[0].len() {
+        let all = sorted(clean, planted, feature);
+        let mut cuts: Vec<f64> = (1..n_cells).map(|k| all[k * all.len() / n_cells].0).collect();
+        cuts.dedup_by(|a, b| a.total_cmp(b).is_eq());
+        let mut more = vec![0.0; cuts.len() + 1];
+        all.iter().for_each(|(value, share)| more[cell(&cuts, *value)] += share);
+        let gain: f64 = more.iter().filter(|more| **more > 0.0).sum();
+        if gain > best.0 + 1e-12 {
+            let planted = more.iter().map(|more| *more > 1e-12).collect();
+            best = (gain, Rule::Cells { feature, cuts, planted });
         }
     }
     best.1
@@ -137,7 +199,7 @@ fn logistic(clean: &[&[f64]], planted: &[&[f64]]) -> Rule {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rng::{Rng, Seed, normal};
+    use crate::rng::{Rng, RngExt, Seed, normal};
 
     fn side(n: usize, shift: f64, rng: &mut Rng) -> Vec<Vec<f64>> {
         let row = |rng: &mut Rng| (0..5).map(|j| normal(rng) + shift * f64::from(j == 3)).collect();
@@ -163,11 +225,40 @@ mod tests {
     }
 
     #[test]
+    fn what_no_threshold_tells_atoms_and_histograms_do() {
+        // Clean in the middle of [0, 3), planted at both ends: two cuts, or the whole numbers, tell all.
+        let mut rng = Seed::new(4).stream("sides");
+        let mut draw = |ends: bool| -> Vec<Vec<f64>> {
+            let one = |rng: &mut Rng| {
+                let u: f64 = rng.random();
+                let x = if ends { u + 2.0 * f64::from(rng.random::<bool>()) } else { 1.0 + u };
+                vec![7.0, x.floor(), x]
+            };
+            (0..400).map(|_| one(&mut rng)).collect()
+        };
+        let (clean, planted) = (draw(false), draw(true));
+        let of = |rows: &[Vec<f64>], k: usize| -> Vec<Vec<f64>> {
+            rows.iter().map(|x| vec![7.0, x[k]]).collect()
+        };
+        for (judge, k, least) in [(Judge::Atoms, 1, 1.0), (Judge::Histogram, 2, 0.75)] {
+            let (clean, planted) = (of(&clean, k), of(&planted, k));
+            let rule = judge.learn(&borrowed(&clean[..200]), &borrowed(&planted[..200]));
+            let [tpr, fpr] = rule.score(&borrowed(&clean[200..]), &borrowed(&planted[200..]));
+            // A histogram of 8 cells errs in the two that hold the borders at 1 and 2, 1/8 of all together at most.
+            assert!(tpr.value() - fpr.value() >= least, "{judge:?}: {tpr:?} {fpr:?}");
+        }
+    }
+
+    #[test]
     fn a_statistic_that_never_varies_is_never_a_reason() {
         let rows = vec![vec![1.0, 7.0]; 6];
         let rule = Judge::Threshold.learn(&borrowed(&rows), &borrowed(&rows));
         assert!(!rule.says_planted(&[1.0, 7.0]));
         let rule = Judge::Logistic.learn(&borrowed(&rows), &borrowed(&rows));
         assert!(!rule.says_planted(&[5.0, -7.0]));
+        for judge in [Judge::Atoms, Judge::Histogram] {
+            let rule = judge.learn(&borrowed(&rows), &borrowed(&rows));
+            assert!(!rule.says_planted(&[1.0, 7.0]), "{judge:?}");
+        }
     }
 }

@@ -13,6 +13,7 @@
 //! two, and the interval is the mean of the two halves' intervals, as wide as one half's: no dependence makes that too short.
 //! About n nets a side resolve an advantage to ±1.96/√n: 1537 for 0.05.
 mod black_box;
+pub mod canonical;
 mod features;
 mod judge;
 mod keyed;

@@ -55,9 +55,7 @@ impl Spec {
     /// # Errors
     /// If it cannot be read, or is no game; the error names the line.
     pub fn load(path: &Path) -> Result<Self> {
-        let text = String::from_utf8(storage::read(path, MAX_BYTES)?)
-            .map_err(|_| Error::file(path, "not text in UTF-8"))?;
-        study::parse(&text, &path.display().to_string())
+        load(path)
     }
 
     /// Resolves names, checks parameters and fills in defaults, before anything is trained.
@@ -85,24 +83,36 @@ impl Spec {
             distinguishers.push(found);
         }
         self.task.check()?;
-        let world = self.task.population.world()?;
-        let entry = attack_named(&self.attack.method)?;
-        if !(entry.applies)(&world) {
-            let why =
-                format!("it does not apply to task {}; it is for {}", self.task.name, entry.scope);
-            return Err(Error::Spec { place: format!("attack {}", entry.name), why });
-        }
-        let built = (entry.build)(&self.attack.params)?;
-        self.attack.params = built.params;
-        let attack = built.method;
-        let mut steps = Vec::new();
-        for step in &mut self.attack.obfuscate {
-            let built = (obfuscation_named(&step.method)?.build)(&step.params)?;
-            step.params = built.params;
-            steps.push(Step { name: step.method.clone(), method: built.method });
-        }
-        attack.check(&world)?;
-        steps.iter().try_for_each(|step| step.method.check(&world))?;
+        let (attack, steps) = attack(&mut self.attack, &self.task)?;
         Ok(Checked { spec: self, attack, steps, distinguishers })
     }
+}
+
+/// Makes an attack on nets of `task` and what obfuscates it, and fills in their parameters.
+pub(super) fn attack(method: &mut MethodSpec, task: &Task) -> Result<(Box<dyn Attack>, Vec<Step>)> {
+    let world = task.population.world()?;
+    let entry = attack_named(&method.method)?;
+    if !(entry.applies)(&world) {
+        let why = format!("it does not apply to task {}; it is for {}", task.name, entry.scope);
+        return Err(Error::Spec { place: format!("attack {}", entry.name), why });
+    }
+    let built = (entry.build)(&method.params)?;
+    method.params = built.params;
+    let attack = built.method;
+    let mut steps = Vec::new();
+    for step in &mut method.obfuscate {
+        let built = (obfuscation_named(&step.method)?.build)(&step.params)?;
+        step.params = built.params;
+        steps.push(Step { name: step.method.clone(), method: built.method });
+    }
+    attack.check(&world)?;
+    steps.iter().try_for_each(|step| step.method.check(&world))?;
+    Ok((attack, steps))
+}
+
+/// Reads a game from a file.
+pub(super) fn load<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
+    let text = String::from_utf8(storage::read(path, MAX_BYTES)?)
+        .map_err(|_| Error::file(path, "not text in UTF-8"))?;
+    study::parse(&text, &path.display().to_string())
 }

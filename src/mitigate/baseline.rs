@@ -66,6 +66,13 @@ impl Mitigator for Relearn {
     }
 
     fn mitigate<'a>(&self, _: &'a Self::Access, lab: &mut Lab<'a>) -> Result<Repaired<'a>> {
+        // It never looks at the suspect.
+        Ok(Repaired { canonical: Some(0.0), ..self.learn(lab)? })
+    }
+}
+
+impl Relearn {
+    fn learn<'a>(&self, lab: &mut Lab<'a>) -> Result<Repaired<'a>> {
         let n_samples = n_samples(self.samples, lab)?;
         if n_samples == 0 {
             return Err(Error::parameter("samples", 0, "at least one clean sample is needed"));

@@ -90,6 +90,11 @@ pub struct Repaired<'a> {
     pub function: Option<FourierSum>,
     /// Warnings and remarks.
     pub notes: Vec<String>,
+    /// Where it is proved that, except with a probability, all of this is one function of the clean samples and the method's
+    /// coins, the same for every suspect that meets the assumptions: that probability. So the output's law is within that total
+    /// variation of a canonical one (Goldwasser et al. 2025), and two suspects with the same samples and coins give the same bits
+    /// except with the sum of two such probabilities.
+    pub canonical: Option<f64>,
 }
 
 impl<'a> Repaired<'a> {
@@ -103,6 +108,7 @@ impl<'a> Repaired<'a> {
             net: None,
             function: None,
             notes: Vec::new(),
+            canonical: None,
         }
     }
 

@@ -138,6 +138,7 @@ impl Mitigator for FourierGlobal {
         });
         let assumptions = vec![self.assumption(&lab.world)?];
         Ok(Repaired {
+            canonical: (!refuted).then_some(failure),
             guarantee,
             assumptions,
             notes,
