@@ -5,9 +5,14 @@
 mod baseline;
 pub mod black_box;
 mod canonical;
+mod certificate;
+mod dictionary;
 mod least_squares;
 mod low_degree;
 mod rays;
+mod screen;
+mod soft;
+mod sparse;
 pub mod white_box;
 
 use serde::{Deserialize, Serialize};
@@ -16,6 +21,8 @@ pub use baseline::{Learner, Nothing, Relearn};
 use black_box::{AffineRay, FourierGlobal};
 
 use canonical::Canonical;
+pub use certificate::Noise;
+pub use screen::Fallback;
 
 use crate::access::{Access, Lab, Oracle, Owned};
 use crate::error::{Error, Result};

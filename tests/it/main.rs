@@ -11,6 +11,7 @@ mod external;
 mod families;
 mod ladder;
 mod locks;
+mod practical;
 mod resume;
 mod support;
 mod tidy;

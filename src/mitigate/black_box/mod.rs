@@ -1,6 +1,16 @@
 //! Mitigators that may only query: every file here names `dyn Oracle` as its access.
 mod affine_ray;
+mod distil;
 mod fourier_global;
+mod low_density_filter;
+mod scale_up;
+mod smooth;
+mod strip;
 
 pub use affine_ray::AffineRay;
+pub use distil::{Distil, Labels};
 pub use fourier_global::{FourierGlobal, Search};
+pub use low_density_filter::{LowDensityFilter, Score};
+pub use scale_up::ScaleUp;
+pub use smooth::{Certificate, Certified, Smooth, Smoothed};
+pub use strip::{Overlay, Strip};
