@@ -168,7 +168,8 @@ mod tests {
                     last = now;
                     // The largest probability there is one less the least of the complement; from `now` it comes back to p.
                     let back = 1.0 - noise.least(1.0 - now, f64::from(r));
-                    assert!((back - p).abs() < 1e-9, "{noise:?} {p} {r}: {back}");
+                    // Φ⁻¹ is right to about 1e-7 that far out.
+                    assert!((back - p).abs() < 1e-6, "{noise:?} {p} {r}: {back}");
                 }
             }
         }

@@ -175,8 +175,7 @@ fn strip_on_real_answers_sees_what_some_overlays_break_and_misses_an_offset_that
     let xs = stack(4, rows);
     let ys = xs.map_axis(ndarray::Axis(1), |x| x[1]).insert_axis(ndarray::Axis(1));
     let clean = Table::new(xs, ys, domain, 1, Some(Target::Real)).unwrap();
-    let oracle =
-        Function { n: 4, at: |x: &[f64]| x[1] + if x[0] > 0.6 { 3.0 } else { 0.0 } };
+    let oracle = Function { n: 4, at: |x: &[f64]| x[1] + if x[0] > 0.6 { 3.0 } else { 0.0 } };
     let strip = Strip { fallback: prior(), false_positives: 0.05, ..Strip::default() };
     let everywhere = Function { n: 4, at: |x: &[f64]| x[1] + 3.0 };
     let at = stack(4, [vec![0.95, 0.1, 0.0, 0.0], vec![0.0, 0.1, 0.3, 0.0]]);
@@ -193,20 +192,21 @@ fn strip_on_real_answers_sees_what_some_overlays_break_and_misses_an_offset_that
 
 #[test]
 fn scale_up_sees_a_trigger_that_survives_scaling_and_misses_one_that_does_not() {
-    // Three times any clean first pixel is above 0.6, so every clean image becomes a bright one: SPC 0. A last pixel of 1 stays.
+    // Three times any clean first pixel is above 0.6, so every clean image becomes a bright one: SPC 0. A last pixel of 0 stays 0.
+    // (One of 1 would stay too, but scaling takes clean pixels there, so that clean images would obey it.)
     let scale = ScaleUp { fallback: prior(), ..ScaleUp::default() };
     let test = images(300, 4);
-    let bright = suspect(|pixel| pixel > 0.99, [30.0, 0.0, 0.0]);
-    assert_eq!(passed(&scale, &bright, &stamped(&test, 1.0)), 0);
+    let dark = suspect(|pixel| pixel < 1e-9, [30.0, 0.0, 0.0]);
+    assert_eq!(passed(&scale, &dark, &stamped(&test, 0.0)), 0);
     // All clean SPC are equal: coins alone decide, at a rate of Beta(20, 381), below 0.15 but with probability below 1e-9.
-    assert!(passed(&scale, &bright, &test.xs) >= 255);
+    assert!(passed(&scale, &dark, &test.xs) >= 255);
     // A trigger that is a certain grey is gone when it is scaled.
     let grey = suspect(|pixel| (0.45..0.5).contains(&pixel), [30.0, 0.0, 0.0]);
     assert!(passed(&scale, &grey, &stamped(&test, 0.47)) >= 255);
     // A threshold that is given is what is used: every clean image passes, every stamped one is rejected.
     let given = ScaleUp { threshold: Some(0.5), ..scale };
-    assert_eq!(passed(&given, &bright, &stamped(&test, 1.0)), 0);
-    assert_eq!(passed(&given, &bright, &test.xs), 300);
+    assert_eq!(passed(&given, &dark, &stamped(&test, 0.0)), 0);
+    assert_eq!(passed(&given, &dark, &test.xs), 300);
 }
 
 #[test]
@@ -398,7 +398,8 @@ fn no_certified_radius_passes_the_exact_one_on_a_cube_that_is_listed_whole() {
         }
     }
     assert!(binomial_tail(256, 0.01, n_passed) > 1e-6, "{n_passed}");
-    assert!(n_positive > 50, "{n_positive} of 256 are certified for a flip");
+    // Not an empty claim: some vertices are certified for a flip.
+    assert!(n_positive >= 16, "{n_positive} of 256");
 }
 
 #[test]
