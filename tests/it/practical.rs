@@ -489,6 +489,9 @@ fn bad_parameters_of_the_noise_are_errors_that_name_them() {
     named(Smooth { alpha: 0.0, ..Smooth::default() }, &digits, "alpha = 0");
     named(Smooth { copies: 0, ..Smooth::default() }, &digits, "copies = 0");
     named(Smooth { radius: Some(9.0), ..Smooth::default() }, &affine, "radius = 9");
+    named(Smooth { radius: Some(0.1), ..Smooth::default() }, &digits, "radius = 0.1");
+    let cube = Model::untrained(&task("fourier"), 1).unwrap().world();
+    named(Smooth { sigma: Some(0.1), ..Smooth::default() }, &cube, "sigma = 0.1");
     let noise = Smooth::default().noise(&digits).unwrap();
     assert_eq!(noise, Noise::Gaussian { sigma: 0.1 });
 }

@@ -171,6 +171,14 @@ impl Mitigator for Smooth {
                 return Err(Error::parameter(name, n, want));
             }
         }
+        if let (Some(sigma), Domain::Cube { .. }) = (self.sigma, &world.domain) {
+            let want = "on the cube coordinates are flipped; flip is the parameter there";
+            return Err(Error::parameter("sigma", sigma, want));
+        }
+        if let (Some(radius), Some(_)) = (self.radius, world.target.n_classes()) {
+            let want = "the radius of a class follows from its votes; only intervals of real labels are for a radius that is given";
+            return Err(Error::parameter("radius", radius, want));
+        }
         let noise = self.noise(world)?;
         let distance = self.distance(noise);
         if !(distance > 0.0 && distance.is_finite()) {
