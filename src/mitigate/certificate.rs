@@ -4,21 +4,24 @@
 //! `least(p, r)`, by the lemma of Neyman and Pearson: the worst event is filled in the order of the likelihood ratio of
 //! G(x') to G(x), least first.
 //!
-//! - **Gaussian**, G(x) = x + σ z, r in the Euclidean norm: the ratio grows along x' − x, so the worst event is a half-space, and
-//!   `least(p, r) = Φ(Φ⁻¹(p) − r/σ)` (Cohen, Rosenfeld, Kolter, "Certified Adversarial Robustness via Randomized Smoothing", ICML 2019).
-//! - **Bit flips** on the cube, each coordinate with probability β < ½, r in coordinates: the ratio depends on G only through the
-//!   number w of the r coordinates that look like x', and is ((1 − β)/β)^(2w − r). So the worst event is filled with small w first; w is
-//!   Bin(r, β) at x and Bin(r, 1 − β) at x' (Lee, Yuan, Chang, Jaakkola, "Tight Certificates of Adversarial Robustness for Randomly
-//!   Smoothed Classifiers", NeurIPS 2019).
+//! - **Gaussian**, G(x) = x + σ z, r in the Euclidean norm: the ratio grows along x' − x, so the worst event is a
+//!   half-space, and `least(p, r) = Φ(Φ⁻¹(p) − r/σ)` (Cohen, Rosenfeld, Kolter, "Certified Adversarial Robustness via
+//!   Randomized Smoothing", ICML 2019).
+//! - **Bit flips** on the cube, each coordinate with probability β < ½, r in coordinates: the ratio depends on G only
+//!   through the number w of the r coordinates that look like x', and is ((1 − β)/β)^(2w − r). So the worst event is filled
+//!   with small w first; w is Bin(r, β) at x and Bin(r, 1 − β) at x' (Lee, Yuan, Chang, Jaakkola, "Tight Certificates of
+//!   Adversarial Robustness for Randomly Smoothed Classifiers", `NeurIPS` 2019).
 //!
-//! **Classes.** If the suspect gives class A to G(x) with probability at least p > ½, it is the most frequent class at every x' with
-//! `least(p, r) > ½`. With p a lower Clopper-Pearson limit at 1 − α that is certain but for a probability of at most α.
+//! **Classes.** If the suspect gives class A to G(x) with probability at least p > ½, it is the most frequent class at
+//! every x' with `least(p, r) > ½`. With p a lower Clopper-Pearson limit at 1 − α that is certain but for a probability of
+//! at most α.
 //!
-//! **Numbers** (Chiang et al., "Detection as Regression: Certified Object Detection by Median Smoothing", NeurIPS 2020). Let m(x') be the
-//! median of the answers to G(x'), and h_q the q-quantile at x. Then h_q ≤ m(x') ≤ h_{1−q} with q = `least(½, r)`. *Proof.* If y < h_q,
-//! then P[f(G(x)) ≤ y] < q, so at x' it is below ½, because the largest probability there and the least one here are inverse to each
-//! other: hence m(x') > y. The other side is the same with signs turned. ∎ Of M answers, sorted, the l-th is at most h_q unless
-//! fewer than l of them are: l is the largest with P[Bin(M, q) < l] ≤ α/2, and by symmetry the (M + 1 − l)-th is at least h_{1−q}.
+//! **Numbers** (Chiang et al., "Detection as Regression: Certified Object Detection by Median Smoothing", `NeurIPS` 2020).
+//! Let m(x') be the median of the answers to G(x'), and h(q) the q-quantile at x. Then h(q) ≤ m(x') ≤ h(1 − q) with q =
+//! `least(½, r)`. *Proof.* If y < h(q), then P[f(G(x)) ≤ y] < q, so at x' it is below ½, because the largest probability
+//! there and the least one here are inverse to each other: hence m(x') > y. The other side is the same with signs turned. ∎
+//! Of M answers, sorted, the l-th is at most h(q) unless fewer than l of them are: l is the largest with P[Bin(M, q) < l] ≤
+//! α/2, and by symmetry the (M + 1 − l)-th is at least h(1 − q).
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF, Normal};
 use statrs::function::factorial::ln_binomial;

@@ -4,18 +4,18 @@
 //! answered, and a [`Fallback`] that never saw the suspect does that. The suspect answers the others.
 //!
 //! **Theorem (split conformal prediction).** Let the suspicion be a function of the input that was fixed without the n
-//! calibration samples, and let these and a new clean input be exchangeable. Break ties by a number uniform on (0, 1) an input.
-//! Let j = ⌊(n + 1) α⌋ and reject a new input whose suspicion is above that of all but the j − 1 most suspicious calibration
-//! samples. Then it is rejected with probability j/(n + 1) ≤ α exactly, whatever the distribution and the suspect; with at most
-//! that where two inputs may be equal.
+//! calibration samples, and let these and a new clean input be exchangeable. Break ties by a number uniform on (0, 1) an
+//! input. Let j = ⌊(n + 1) α⌋ and reject a new input whose suspicion is above that of all but the j − 1 most suspicious
+//! calibration samples. Then it is rejected with probability j/(n + 1) ≤ α exactly, whatever the distribution and the
+//! suspect; with at most that where two inputs may be equal.
 //!
 //! *Proof.* The rank of the new input among n + 1 exchangeable ones without ties is uniform, and it is rejected if it is
-//! among the j highest. Equal inputs have equal suspicions and equal tie-breakers here, and count as not above. ∎ (Vovk, Gammerman,
-//! Shafer 2005, chapter 2; Lei et al. 2018, section 2.) The probability is over calibration samples and input together: given
-//! the samples, the rate of one detector varies like Beta(j, n + 1 − j) around it.
+//! among the j highest. Equal inputs have equal suspicions and equal tie-breakers here, and count as not above. ∎ (Vovk,
+//! Gammerman, Shafer 2005, chapter 2; Lei et al. 2018, section 2.) The probability is over calibration samples and input
+//! together: given the samples, the rate of one detector varies like Beta(j, n + 1 − j) around it.
 //!
-//! Nothing is claimed about triggered inputs, and no triggered input is used to set anything. The limit comes from clean samples
-//! alone; where there are too few for the wanted α, that is an error and not a detector that never rejects.
+//! Nothing is claimed about triggered inputs, and no triggered input is used to set anything. The limit comes from clean
+//! samples alone; where there are too few for the wanted α, that is an error and not a detector that never rejects.
 use serde::{Deserialize, Serialize};
 
 use super::baseline::{Learner, relearned};

@@ -1,8 +1,9 @@
 //! Answers as probabilities of classes, as the public recipe's loss means them.
 //!
-//! A net that minimises cross-entropy answers with logits: softmax, or for one signed output the logistic function, makes them
-//! probabilities. One that minimises the squared error answers with the mean of its labels: clipped to where labels lie, that
-//! is a probability as it stands. A suspect need not keep to the recipe, so what is read here is a statistic and no fact.
+//! A net that minimises cross-entropy answers with logits: softmax, or for one signed output the logistic function, makes
+//! them probabilities. One that minimises the squared error answers with the mean of its labels: clipped to where labels
+//! lie, that is a probability as it stands. A suspect need not keep to the recipe, so what is read here is a statistic and
+//! no fact.
 use crate::data::Target;
 use crate::net::Loss;
 

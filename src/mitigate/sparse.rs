@@ -1,16 +1,16 @@
 //! Sparse regression, chosen by cross-validation on the clean samples: trusted learners of truths with few terms.
 //!
-//! *Matching pursuit*: orthogonal matching pursuit of Pati, Rezaiifar and Krishnaprasad (Asilomar 1993), for several outputs at once as of
-//! Tropp, Gilbert and Strauss (Signal Processing 2006): take the product most correlated with what is left, refit all
-//! taken by least squares, go on. How many to take: the fewest whose error in five-fold cross-validation is within one standard error of
-//! the least (Breiman et al. 1984, section 3.4.3).
+//! *Matching pursuit*: orthogonal matching pursuit of Pati, Rezaiifar and Krishnaprasad (Asilomar 1993), for several
+//! outputs at once as of Tropp, Gilbert and Strauss (Signal Processing 2006): take the product most correlated with what is
+//! left, refit all taken by least squares, go on. How many to take: the fewest whose error in five-fold cross-validation is
+//! within one standard error of the least (Breiman et al. 1984, section 3.4.3).
 //!
-//! *Lasso* (Tibshirani, J. Royal Statistical Society B 1996) by coordinate descent (Friedman, Hastie, Tibshirani, J. Statistical Software
-//! 2010): least squares plus λ Σ |β_j| over standardised products, for twenty λ from the least that leaves nothing down to a
-//! hundredth of it. The λ with the least error in five-fold cross-validation is taken.
+//! *Lasso* (Tibshirani, J. Royal Statistical Society B 1996) by coordinate descent (Friedman, Hastie, Tibshirani, J.
+//! Statistical Software 2010): least squares plus λ Σ |β| over standardised products, for twenty λ from the least that
+//! leaves nothing down to a hundredth of it. The λ with the least error in five-fold cross-validation is taken.
 //!
-//! Nothing but the clean samples is looked at: not the suspect, and no input that is not clean. Charges what the sweeps do, two
-//! operations a multiply-add.
+//! Nothing but the clean samples is looked at: not the suspect, and no input that is not clean. Charges what the sweeps do,
+//! two operations a multiply-add.
 use ndarray::{Array2, Axis};
 
 use super::dictionary::Linear;

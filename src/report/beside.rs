@@ -19,12 +19,15 @@ const QUANTITIES: [Quantity; 4] = [
     Quantity { name: "recovered", of: |row| row.recovered, more_is_better: true },
     Quantity { name: "clean risk", of: |row| row.clean_risk, more_is_better: false },
     Quantity { name: "labels", of: |row| row.clean_labels, more_is_better: false },
-    Quantity {
-        name: "work before the first answer",
-        of: |row| row.passes_before,
-        more_is_better: false,
-    },
+    Quantity { name: "work of 1,000 answers", of: work, more_is_better: false },
 ];
+
+/// Work in forward passes before the first answer and for 1,000 of them; its interval from both at once.
+fn work(row: &Row) -> Option<Estimate> {
+    let (before, each) = (row.passes_before?, row.passes_per_answer?);
+    let sum = |of: fn(&Estimate) -> f64| of(&before) + 1000.0 * of(&each);
+    Some(Estimate { value: sum(|e| e.value), low: sum(|e| e.low), high: sum(|e| e.high) })
+}
 
 /// Says under a group what `relearn` reached in it, and who was better at what: those whose whole interval is on the better
 /// side of that of `relearn`. Empty without `relearn` or without anyone to compare.
@@ -109,6 +112,7 @@ mod tests {
         assert!(said.contains("Better in recovered: clear."), "{said}");
         assert!(said.contains("Better in labels: clear."), "{said}");
         assert!(said.contains("Better in clean risk: nobody."), "{said}");
+        assert!(said.contains("Better in work of 1,000 answers: nobody."), "{said}");
         assert!(said.lines().all(|line| line.chars().count() <= WIDTH + 2));
         assert_eq!(beside_relearn(&rows[1..]), "");
     }

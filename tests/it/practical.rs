@@ -1,5 +1,6 @@
-//! Practical black-box defences and baselines: rates and certificates against measurement, and each method where it wins and where
-//! it loses, in worlds where both follow from its definition. How they fare on trained nets: experiments/mitigators/practical.md.
+//! Practical black-box defences and baselines: rates and certificates against measurement, and each method where it wins
+//! and where it loses, in worlds where both follow from its definition. How they fare on trained nets:
+//! experiments/mitigators/practical.md.
 use absolve::access::{LabSeeds, Oracle, Suspect};
 use absolve::data::{Batch, Labeled, Shape, Target, row, stack};
 use absolve::domain::Domain;
@@ -360,7 +361,7 @@ fn no_certified_radius_passes_the_exact_one_on_a_cube_that_is_listed_whole() {
     let population = few(Domain::Cube { n }, Target::Sign);
     let mut rng = seed(12).stream("function");
     let vertex = |i: usize| -> Vec<f64> {
-        (0..n).map(|j| if i >> j & 1 == 1 { -1.0 } else { 1.0 }).collect()
+        (0..n).map(|j| if (i >> j) & 1 == 1 { -1.0 } else { 1.0 }).collect()
     };
     let values: Vec<f64> = (0..1 << n)
         .map(|i| {

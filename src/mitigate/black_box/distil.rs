@@ -1,17 +1,19 @@
 //! `distil`: a fresh net learns the suspect's answers to clean inputs, and answers instead.
 //!
-//! Distillation as of Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural Network" (arXiv 1503.02531), at temperature 1
-//! (`soft`), or learning the suspect's decisions only (`hard`), as of Papernot et al., "Practical Black-Box Attacks against
-//! Machine Learning" (AsiaCCS 2017). The student is built by the public recipe from this method's own coins.
+//! Distillation as of Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural Network" (arXiv 1503.02531), at
+//! temperature 1 (`soft`), or learning the suspect's decisions only (`hard`), as of Papernot et al., "Practical Black-Box
+//! Attacks against Machine Learning" (`AsiaCCS` 2017). The student is built by the public recipe from this method's own
+//! coins.
 //!
-//! Inputs are clean samples, whose labels are not used but which are charged as any (a clean input without its label has
-//! no price of its own here), and `synthetic` more drawn from the domain where the spread of inputs is public, each for a query.
+//! Inputs are clean samples, whose labels are not used but which are charged as any (a clean input without its label has no
+//! price of its own here), and `synthetic` more drawn from the domain where the spread of inputs is public, each for a
+//! query.
 //!
 //! What it can do: the student never meets a triggered input, so a trigger that clean inputs never come near is not in what
-//! it learns. What it cannot: where the backdoor fires on clean inputs, the student is taught it; where a trigger is a feature that
-//! the student would follow by itself, it stays; and it is taught by the suspect's mistakes. Nothing is proved. Beside
-//! `relearn` from the same inputs it has the suspect's answers in place of true labels, which helps where those are noisy or
-//! few and queries are not. Cost: a query an input and the training, then F an answer and no query.
+//! it learns. What it cannot: where the backdoor fires on clean inputs, the student is taught it; where a trigger is a
+//! feature that the student would follow by itself, it stays; and it is taught by the suspect's mistakes. Nothing is
+//! proved. Beside `relearn` from the same inputs it has the suspect's answers in place of true labels, which helps where
+//! those are noisy or few and queries are not. Cost: a query an input and the training, then F an answer and no query.
 use ndarray::{Axis, concatenate};
 use serde::{Deserialize, Serialize};
 

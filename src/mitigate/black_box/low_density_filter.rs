@@ -1,17 +1,18 @@
 //! `low-density-filter`: an input that is unlike the clean samples is answered by someone else.
 //!
-//! This project's own, the black-box twin of pruning: a unit that clean inputs leave asleep can only be woken by an input that is unlike
-//! them, so where one cannot cut the unit one can refuse the input. Two scores. `mahalanobis`: (x − m)ᵀ Σ⁻¹ (x − m) with mean and
-//! covariance of clean samples, shrunk towards a multiple of the identity as of Ledoit and Wolf, "A well-conditioned estimator for
-//! large-dimensional covariance matrices" (J. Multivariate Analysis 2004), by the share that their formula takes from the samples.
-//! `knn`: the distance to the k-th nearest clean sample, as of Ramaswamy, Rastogi and Shim (SIGMOD 2000).
+//! This project's own, the black-box twin of pruning: a unit that clean inputs leave asleep can only be woken by an input
+//! that is unlike them, so where one cannot cut the unit one can refuse the input. Two scores. `mahalanobis`: (x − m)ᵀ Σ⁻¹
+//! (x − m) with mean and covariance of clean samples, shrunk towards a multiple of the identity as of Ledoit and Wolf, "A
+//! well-conditioned estimator for large-dimensional covariance matrices" (J. Multivariate Analysis 2004), by the share that
+//! their formula takes from the samples. `knn`: the distance to the k-th nearest clean sample, as of Ramaswamy, Rastogi and
+//! Shim (SIGMOD 2000).
 //!
-//! Half of the clean samples are what inputs are compared with, and half set the limit, conformally (`mitigate/screen.rs`). The
-//! score does not depend on the suspect at all, and a rejected input is not asked of it.
+//! Half of the clean samples are what inputs are compared with, and half set the limit, conformally (`mitigate/screen.rs`).
+//! The score does not depend on the suspect at all, and a rejected input is not asked of it.
 //!
 //! Assumes that triggered inputs lie where clean ones do not. Where inputs are uniform on a known domain no region has less
-//! density than another and the filter has nothing to go by: it says so in a note. Refuses the torus and residues, where the
-//! distance goes round. Cost: one query an input that is let pass and none for the others; 2n² operations an input
+//! density than another and the filter has nothing to go by: it says so in a note. Refuses the torus and residues, where
+//! the distance goes round. Cost: one query an input that is let pass and none for the others; 2n² operations an input
 //! (`mahalanobis`) or 3n a sample kept (`knn`), and N n² before.
 use ndarray::{Array1, Array2, Axis};
 use serde::{Deserialize, Serialize};

@@ -1,18 +1,19 @@
 //! `scale-up`: an input whose class stays when its pixels are multiplied is answered by someone else.
 //!
-//! Guo, Li, Chen, Guo, Sun, Liu, "SCALE-UP: An Efficient Black-box Input-level Backdoor Detection via Analyzing Scaled Prediction
-//! Consistency" (ICLR 2023): ask for the classes of clip(n · x) for n in {3, 5, 7, 9, 11}; the scaled prediction consistency (SPC)
-//! is the share of them equal to the class of x. Bright clean images saturate and change class; a trigger stays.
+//! Guo, Li, Chen, Guo, Sun, Liu, "SCALE-UP: An Efficient Black-box Input-level Backdoor Detection via Analyzing Scaled
+//! Prediction Consistency" (ICLR 2023): ask for the classes of clip(n · x) for n in {3, 5, 7, 9, 11}; the scaled prediction
+//! consistency (SPC) is the share of them equal to the class of x. Bright clean images saturate and change class; a trigger
+//! stays.
 //!
-//! Here x is scaled from the lower end of its range, low + n (x − low), which is the paper's n · x for pixels from 0 to 1; in a
-//! box from its centre. `threshold` rejects SPC ≥ T, the paper's rule (it takes T = ½). Not given, the limit comes from clean
-//! samples alone, conformally (`mitigate/screen.rs`), with ties broken by a coin of the input: SPC takes six values only, and
-//! where more than the wanted rate of clean inputs have SPC 1 some of them are let pass and some rejected. (The paper's own use
-//! of clean samples, to standardise SPC within classes, is not done here.)
+//! Here x is scaled from the lower end of its range, low + n (x − low), which is the paper's n · x for pixels from 0 to 1;
+//! in a box from its centre. `threshold` rejects SPC ≥ T, the paper's rule (it takes T = ½). Not given, the limit comes
+//! from clean samples alone, conformally (`mitigate/screen.rs`), with ties broken by a coin of the input: SPC takes six
+//! values only, and where more than the wanted rate of clean inputs have SPC 1 some of them are let pass and some rejected.
+//! (The paper's own use of clean samples, to standardise SPC within classes, is not done here.)
 //!
-//! Assumes that clean inputs change class under scaling, which is an observation about images: nothing is proved. Refuses the
-//! cube, where clip(n x) is x and every input would be the most suspicious; and domains without sides to clip at. Images of two
-//! values, 0 and 1, are unchanged in the same way. Cost: 6 queries an input, and for each clean sample.
+//! Assumes that clean inputs change class under scaling, which is an observation about images: nothing is proved. Refuses
+//! the cube, where clip(n x) is x and every input would be the most suspicious; and domains without sides to clip at.
+//! Images of two values, 0 and 1, are unchanged in the same way. Cost: 6 queries an input, and for each clean sample.
 use serde::{Deserialize, Serialize};
 
 use super::super::screen::{Bound, Fallback, Screen, Suspicions, Verdict, check_rate, guarded};

@@ -1,22 +1,24 @@
-//! `smooth`: the answer that the suspect gives most often, or in the middle, to noisy copies of an input; with a certificate.
+//! `smooth`: the answer that the suspect gives most often, or in the middle, to noisy copies of an input; with a
+//! certificate.
 //!
-//! Classes: randomised smoothing of Cohen, Rosenfeld and Kolter (ICML 2019), procedure CERTIFY: `select` copies choose a class,
-//! `copies` fresh ones bound its probability from below at confidence 1 − α (Clopper and Pearson), and the radius follows. Where the
-//! bound is not above ½ the paper abstains. A mitigator has to answer, so the most frequent class is answered and the certificate is
-//! none. Bit flips on the cube: Lee et al. (NeurIPS 2019). Numbers: the median of the copies and the percentile certificate of
-//! Chiang et al. (NeurIPS 2020) for a distance of `radius`. Formulas and proofs: `mitigate/certificate.rs`.
+//! Classes: randomised smoothing of Cohen, Rosenfeld and Kolter (ICML 2019), procedure CERTIFY: `select` copies choose a
+//! class, `copies` fresh ones bound its probability from below at confidence 1 − α (Clopper and Pearson), and the radius
+//! follows. Where the bound is not above ½ the paper abstains. A mitigator has to answer, so the most frequent class is
+//! answered and the certificate is none. Bit flips on the cube: Lee et al. (`NeurIPS` 2019). Numbers: the median of the
+//! copies and the percentile certificate of Chiang et al. (`NeurIPS` 2020) for a distance of `radius`. Formulas and proofs:
+//! `mitigate/certificate.rs`.
 //!
-//! What is certified is the smoothed model: within the radius its answer does not change (or stays within two numbers), except
-//! with probability α an answer over the noise. It holds for every suspect. It does **not** say that the answer is right: a
-//! backdoor that fires on most noisy copies is certified like anything else. What smoothing removes are triggers that the
-//! noise breaks: of a junta of k coordinates under flips of probability β a share (1 − β)^k of copies still fire, of a parity of
-//! k bits T_ρ leaves ρ^k with ρ = 1 − 2β.
+//! What is certified is the smoothed model: within the radius its answer does not change (or stays within two numbers),
+//! except with probability α an answer over the noise. It holds for every suspect. It does **not** say that the answer is
+//! right: a backdoor that fires on most noisy copies is certified like anything else. What smoothing removes are triggers
+//! that the noise breaks: of a junta of k coordinates under flips of probability β a share (1 − β)^k of copies still fire,
+//! of a parity of k bits the noise operator leaves ρ^k with ρ = 1 − 2β.
 //!
-//! Copies are clipped to the range of data and of boxes, wrapped on the torus, and elsewhere may leave the domain a little: what is
-//! smoothed then is the suspect after clipping, and the certificate holds for inputs of the domain all the same. Defaults: σ is a
-//! tenth of the range of data (ART's default on pixels from 0 to 1), on known domains a third of a coordinate's standard deviation;
-//! β = 0.1; α = 0.001; radius σ/4 or one coordinate. Cost: `select` + `copies` queries an answer, `copies` for numbers; no
-//! clean samples.
+//! Copies are clipped to the range of data and of boxes, wrapped on the torus, and elsewhere may leave the domain a little:
+//! what is smoothed then is the suspect after clipping, and the certificate holds for inputs of the domain all the same.
+//! Defaults: σ is a tenth of the range of data (ART's default on pixels from 0 to 1), on known domains a third of a
+//! coordinate's standard deviation; β = 0.1; α = 0.001; radius σ/4 or one coordinate. Cost: `select` + `copies` queries an
+//! answer, `copies` for numbers; no clean samples.
 use serde::{Deserialize, Serialize};
 
 use super::super::certificate::{Noise, lower_limit, rank};

@@ -1,25 +1,25 @@
 //! `strip`: an input whose answer does not change when other inputs are laid over it is answered by someone else.
 //!
-//! Gao, Xu, Wang, Chen, Ranasinghe, Nepal, "STRIP: A Defence Against Trojan Attacks on Deep Neural Networks" (ACSAC 2019): lay N
-//! clean inputs over the input, ask for all N answers, and take the mean entropy of their probabilities, `H = (1/N) Σ H_i`,
-//! in bits. A trigger that survives the overlay keeps every answer at the attacker's class, so that low H is suspicious.
-//! Defaults: N = 64, strength ½, limit at the 5% quantile of clean inputs.
+//! Gao, Xu, Wang, Chen, Ranasinghe, Nepal, "STRIP: A Defence Against Trojan Attacks on Deep Neural Networks" (ACSAC 2019):
+//! lay N clean inputs over the input, ask for all N answers, and take the mean entropy of their probabilities, `H = (1/N) Σ
+//! H_i`, in bits. A trigger that survives the overlay keeps every answer at the attacker's class, so that low H is
+//! suspicious. Defaults: N = 64, strength ½, limit at the 5% quantile of clean inputs.
 //!
-//! How an overlay `o` is laid over `x` with strength s: `add`, clip(x + s o), as in the paper, for data with a range or in a
-//! box; `mix`, (1 − s) x + s o, which no convex body is left by; `copy`, each coordinate from `o` with probability s, for the
-//! cube and other discrete domains. `auto` is the first of these that fits.
+//! How an overlay `o` is laid over `x` with strength s: `add`, clip(x + s o), as in the paper, for data with a range or in
+//! a box; `mix`, (1 − s) x + s o, which no convex body is left by; `copy`, each coordinate from `o` with probability s, for
+//! the cube and other discrete domains. `auto` is the first of these that fits.
 //!
-//! This project's own, where the paper is silent. *The limit* is conformal on clean samples that are not used as overlays, so that the
-//! rate of false positives is exact (`mitigate/screen.rs`); the paper fits a normal distribution. *A rejected input* is
-//! answered by the [`Fallback`], where the paper drops it. *Real labels* have no entropy: the statistic is the logarithm of the
-//! variance of the N answers, and its distance from the median over clean samples is suspicious, since a trigger that
-//! survives every overlay makes the variance small, one that survives some of them makes it large. Of an affine function under
-//! `mix` that variance is s² Var f(o), the same for every input, so what moves it is not the truth. An offset that survives
-//! every overlay leaves it as it is, and is not seen.
+//! This project's own, where the paper is silent. *The limit* is conformal on clean samples that are not used as overlays,
+//! so that the rate of false positives is exact (`mitigate/screen.rs`); the paper fits a normal distribution. *A rejected
+//! input* is answered by the [`Fallback`], where the paper drops it. *Real labels* have no entropy: the statistic is the
+//! logarithm of the variance of the N answers, and its distance from the median over clean samples is suspicious, since a
+//! trigger that survives every overlay makes the variance small, one that survives some of them makes it large. Of an
+//! affine function under `mix` that variance is s² Var f(o), the same for every input, so what moves it is not the truth.
+//! An offset that survives every overlay leaves it as it is, and is not seen.
 //!
-//! Assumes that the trigger survives the overlays of most clean inputs and that clean inputs do not; nothing is proved about either.
-//! Cost: N queries an input, and one more if it is let pass; the same for each calibration sample. Clean samples: half for
-//! overlays, half for the limit.
+//! Assumes that the trigger survives the overlays of most clean inputs and that clean inputs do not; nothing is proved
+//! about either. Cost: N queries an input, and one more if it is let pass; the same for each calibration sample. Clean
+//! samples: half for overlays, half for the limit.
 use serde::{Deserialize, Serialize};
 
 use super::super::rays::median;
