@@ -296,7 +296,7 @@ fn save(
         (None, None) => Err(Error::parameter(
             "--out",
             out.display(),
-            "this mitigator asks the suspect at every answer, so there is nothing to save; use --at X.npy --answers Y.npy",
+            "this mitigator makes no net and no sum of characters (most such ask the suspect at every answer), so there is nothing to save; use --at X.npy --answers Y.npy",
         )),
     }
 }

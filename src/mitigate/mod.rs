@@ -5,13 +5,18 @@
 mod baseline;
 pub mod black_box;
 mod canonical;
+mod certificate;
+mod dictionary;
 mod least_squares;
 mod local;
 mod low_degree;
 mod plan;
 mod rays;
 mod repeat;
+mod screen;
 mod smudge;
+mod soft;
+mod sparse;
 pub mod white_box;
 
 use serde::{Deserialize, Serialize};
@@ -21,6 +26,8 @@ use black_box::{AffineRay, FourierGlobal};
 pub use plan::{Claim, Claims, Plan};
 
 use canonical::Canonical;
+pub use certificate::Noise;
+pub use screen::Fallback;
 
 use crate::access::{Access, Lab, Oracle, Owned};
 use crate::error::{Error, Result};

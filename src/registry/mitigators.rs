@@ -3,7 +3,8 @@ use super::{MitigatorEntry, black_box, white_box};
 use crate::data::Target;
 use crate::domain::Domain;
 use crate::mitigate::black_box::{
-    AffineAverage, AffineContract, AffineGauss, AffineRay, FourierGlobal,
+    AffineAverage, AffineContract, AffineGauss, AffineRay, Distil, FourierGlobal, LowDensityFilter,
+    ScaleUp, Smooth, Strip,
 };
 use crate::mitigate::white_box::{AffineExactRay, FinePrune};
 use crate::mitigate::{Nothing, Relearn};
@@ -98,6 +99,54 @@ pub const MITIGATORS: &[MitigatorEntry] = &[
                 && !curved(world)
         },
         build: |params| black_box::<AffineGauss>("affine-gauss", params),
+    },
+    MitigatorEntry {
+        name: "distil",
+        summary: "train a fresh net on the suspect's answers to clean inputs",
+        source: "Hinton, Vinyals, Dean 2015; Papernot et al. 2017",
+        scope: "everything",
+        guarantee: "none",
+        applies: |_| true,
+        build: |params| black_box::<Distil>("distil", params),
+    },
+    MitigatorEntry {
+        name: "smooth",
+        summary: "the most frequent or middle answer to noisy copies of an input",
+        source: "Cohen, Rosenfeld, Kolter 2019; Lee et al. 2019; Chiang et al. 2020",
+        scope: "everything but residues",
+        guarantee: "a radius within which the smoothed answer does not change, not that it is right",
+        applies: |world| !matches!(world.domain, Domain::Residues { .. }),
+        build: |params| black_box::<Smooth>("smooth", params),
+    },
+    MitigatorEntry {
+        name: "strip",
+        summary: "reject inputs whose answer survives overlays, answer those by a fallback",
+        source: "Gao et al. 2019 (ACSAC)",
+        scope: "everything",
+        guarantee: "the rate of clean inputs that are rejected",
+        applies: |_| true,
+        build: |params| black_box::<Strip>("strip", params),
+    },
+    MitigatorEntry {
+        name: "scale-up",
+        summary: "reject inputs whose class survives multiplied pixels, answer those by a fallback",
+        source: "Guo et al. 2023 (ICLR)",
+        scope: "classes, inputs in a range or a box",
+        guarantee: "the rate of clean inputs that are rejected",
+        applies: |world| {
+            world.target != Target::Real
+                && matches!(world.domain, Domain::Range { .. } | Domain::Box { .. })
+        },
+        build: |params| black_box::<ScaleUp>("scale-up", params),
+    },
+    MitigatorEntry {
+        name: "low-density-filter",
+        summary: "reject inputs unlike the clean samples, answer those by a fallback",
+        source: "this project; scores of Ledoit, Wolf 2004 and Ramaswamy et al. 2000",
+        scope: "everything but the torus and residues",
+        guarantee: "the rate of clean inputs that are rejected",
+        applies: |world| !matches!(world.domain, Domain::Torus { .. } | Domain::Residues { .. }),
+        build: |params| black_box::<LowDensityFilter>("low-density-filter", params),
     },
 ];
 

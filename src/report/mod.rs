@@ -12,6 +12,7 @@
 //! };
 //! assert!(table(&summary).starts_with("task  attack  mitigator"));
 //! ```
+mod beside;
 mod claims;
 mod figures;
 mod format;

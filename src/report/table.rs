@@ -1,4 +1,5 @@
 //! The terminal table: one row a (task, attack, mitigator), in groups of task and attack.
+use super::beside::{RELEARN, beside_relearn};
 use super::format::{NOTHING_MEASURED, ONE_MODEL, cost, of, share};
 use super::group::by_task_and_attack;
 use crate::stats::Estimate;
@@ -44,13 +45,14 @@ pub fn table(summary: &Summary) -> String {
     let rule = widths.iter().sum::<usize>() + 2 * (widths.len() - 1);
     out.push_str(&"─".repeat(rule));
     out.push('\n');
-    for (i, group) in lines.iter().enumerate() {
+    for (i, (group, of)) in lines.iter().zip(&groups).enumerate() {
         if i > 0 {
             out.push('\n');
         }
         for line in group {
             out += &laid_out(line, &widths);
         }
+        out += &beside_relearn(&of.rows);
     }
     out + "\n" + &legend(&summary.rows)
 }
@@ -131,6 +133,9 @@ fn legend(rows: &[Row]) -> String {
         "queries, work: an answer, + before the first answer. F: one forward pass of the model under test. labels: clean labelled samples used.".to_owned(),
         format!("held: models on which every assumption of the mitigator's theorem held, of those checked. {NOTHING_MEASURED}: not measured."),
     ];
+    if rows.iter().any(|row| row.mitigator == RELEARN) {
+        lines.push("better: the whole interval lies on the better side of that of relearn, which never asks the suspect anything.".to_owned());
+    }
     if rows.iter().any(|row| row.n_models == 1) {
         lines.push(format!(
             "{ONE_MODEL}: one model, so nothing is known of the spread over models."

@@ -15,6 +15,7 @@ mod ladder;
 mod local_bars;
 mod local_plans;
 mod locks;
+mod practical;
 mod resume;
 mod support;
 mod tidy;
