@@ -1,0 +1,1 @@
+//! What the search finds, certifies and leaves open, against adversaries.
