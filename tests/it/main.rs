@@ -9,6 +9,7 @@ mod data;
 mod exchange;
 mod external;
 mod families;
+mod heavy;
 mod ladder;
 mod locks;
 mod resume;

@@ -48,15 +48,6 @@ impl Pilot {
         let theirs: f64 = others.map(|k| k.value * self.coset.sign(&k.set)).sum();
         (self.bins[bin] - theirs) * self.coset.sign(set)
     }
-
-    /// The standard deviation of one answer's part that is spread over all bins: from the median of their sizes, which a
-    /// few heavy ones do not move. Under normal noise the median size of a bin is 0.6745 standard deviations.
-    pub(super) fn noise(&self, known: &[Known]) -> f64 {
-        let mut sizes: Vec<f64> = self.residual(known).iter().map(|v| v.abs()).collect();
-        let half = sizes.len() / 2;
-        let (_, median, _) = sizes.select_nth_unstable_by(half, f64::total_cmp);
-        *median / 0.6745 * (self.bins.len() as f64).sqrt()
-    }
 }
 
 /// Mean square of a residual's values at the points of its coset: the energy of its bins, by Parseval.

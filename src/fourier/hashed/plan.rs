@@ -85,22 +85,23 @@ impl Plan {
         let n_points = (m as f64).exp2();
         // What an honest pilot will show: the mean so far and five standard deviations, which rounding must not pass.
         let spread = 5.0 * (seen.fourth_power / n_points).sqrt();
-        let most_energy = seen.energy + spread + 1e-9 * seen.tau.powi(2);
+        let honest = seen.energy + spread + 1e-9 * seen.tau.powi(2);
         let range2 = (seen.bound + seen.sizes).powi(2);
-        let accepts = |x: f64| {
-            let hidden = hidden(seen, promise, (x, threshold)) / n_points;
-            let light = range2 / (n_points * x * (1.0 - most_energy / x).powi(2));
-            hidden.max(light)
-        };
-        let grid = (1..60).map(|i| most_energy.max(1e-3 * seen.tau.powi(2)) * 1.25_f64.powi(i));
-        let by_energy = grid.map(accepts).fold(1.0, f64::min);
-        let (one, most_energy) = match promise {
-            Promised::MeanSquare => {
-                let blind = hidden(seen, promise, (f64::INFINITY, threshold)) / n_points;
-                if blind <= by_energy { (blind, f64::INFINITY) } else { (by_energy, most_energy) }
+        let least = honest.max(1e-3 * seen.tau.powi(2));
+        let (mut one, mut most_energy) = (1.0, honest);
+        for x in (1..60).map(|i| least * 1.25_f64.powi(i)) {
+            // A limit far below x costs nothing, so it need not be as low as what is expected.
+            let limit = honest.max(x / 16.0);
+            let light = one_sided(range2 / (n_points * x * (1.0 - limit / x).powi(2)));
+            let accepts = hidden(seen, promise, (x, threshold), n_points).max(light);
+            if accepts < one {
+                (one, most_energy) = (accepts, limit);
             }
-            Promised::Spectrum => (by_energy, most_energy),
-        };
+        }
+        let blind = hidden(seen, promise, (f64::INFINITY, threshold), n_points);
+        if blind <= one {
+            (one, most_energy) = (blind, f64::INFINITY);
+        }
         if one >= 0.75 {
             return None;
         }
@@ -114,16 +115,24 @@ impl Plan {
     }
 }
 
-/// Facts 1 to 3: 2^m times the probability that a missing set's bin stays below the threshold, if u² is at most `x`.
-fn hidden(seen: &Seen, promise: Promised, (x, threshold): (f64, f64)) -> f64 {
+/// Facts 1 to 3: the probability that a missing set's bin stays below the threshold, if u² is at most `x`.
+fn hidden(seen: &Seen, promise: Promised, (x, threshold): (f64, f64), n_points: f64) -> f64 {
     let slack2 = (0.75 * seen.tau - threshold).powi(2);
+    let in_spectrum = one_sided(x / (n_points * slack2));
     match promise {
-        Promised::Spectrum => x / slack2,
+        Promised::Spectrum => in_spectrum,
         Promised::MeanSquare => {
             let missing = (16.0 * x / (9.0 * seen.tau.powi(2))).min((seen.bound / seen.tau).powi(2));
-            (seen.listed as f64 + missing - 1.0) + seen.tau.powi(2) / (16.0 * slack2)
+            let meets = (seen.listed as f64 + missing - 1.0) / n_points;
+            let off = one_sided(seen.tau.powi(2) / (16.0 * slack2 * n_points));
+            in_spectrum.min(meets + off)
         }
     }
+}
+
+/// The inequality of Cantelli: a deviation to one side by d has probability at most v/(1 + v), for a variance v d².
+fn one_sided(v: f64) -> f64 {
+    if v.is_finite() { v / (1.0 + v) } else { 1.0 }
 }
 
 #[cfg(test)]

@@ -28,6 +28,8 @@ const TURNED: f64 = 0.1;
 const CORRELATED: f64 = 0.2;
 /// Heavy bins a bin of a table: a little over the load at which peeling of three tables gets through (1.22 a table and set).
 const LOAD: f64 = 1.2;
+/// Certificates tried in a row while most guides are explained: one that noise opened is worth another before a table is.
+const RETRIES: usize = 3;
 /// Tables after which a search that is not done gives up.
 const MOST_TABLES: usize = 60;
 
@@ -99,7 +101,10 @@ impl<'a, 'q> Run<'a, 'q> {
         let mut larger = 0;
         let most_listed = 64 + (16.0 * (self.search.bound / self.search.tau).powi(2)) as usize;
         loop {
-            if self.guides_are_explained() {
+            for _ in 0..RETRIES {
+                if self.n_heavy() > 0 {
+                    break;
+                }
                 match self.attempt()? {
                     Attempt::Shut(certificate) => return Ok(Ok(certificate)),
                     Attempt::Impossible(why) => return Ok(Err(why)),
@@ -134,6 +139,7 @@ impl<'a, 'q> Run<'a, 'q> {
             let peeler = Peeler { codes: &codes, threshold, noise2, pilots: &self.guides };
             peeler.peel(&mut self.tables, &mut self.known, self.asker.questions)?;
             peeler.refit(&mut self.tables, &mut self.known, self.asker.questions)?;
+            self.noise2 = self.noise_of_guides().max(self.noise_of_tables());
             // The short code is for sets of few coordinates: it goes on while it finds a good part of what is left.
             if few {
                 few = self.known.len() > before + left / 8;
@@ -155,7 +161,7 @@ impl<'a, 'q> Run<'a, 'q> {
             }
             let guides = (0..GUIDES).map(|_| Pilot::ask(bits, &mut self.asker, self.rng));
             self.guides = guides.collect::<Result<_>>()?;
-            self.noise2 = median(self.guides.iter().map(|g| g.noise(&[]).powi(2)).collect());
+            self.noise2 = self.noise_of_guides();
             let need = bits_for(GUIDE_NOISE * self.noise2 / tau.powi(2), n);
             if need <= bits {
                 return Ok(None);
@@ -185,6 +191,23 @@ impl<'a, 'q> Run<'a, 'q> {
         Ok(products > CORRELATED * squares)
     }
 
+    /// Variance of an answer's part that is spread over all bins: the energy of bins below the threshold.
+    fn noise_of_guides(&self) -> f64 {
+        let threshold = self.search.tau / 2.0;
+        let light = |guide: &Pilot| {
+            let bins = guide.residual(&self.known);
+            bins.iter().filter(|v| v.abs() < threshold).map(|v| v * v).sum::<f64>()
+        };
+        self.guides.iter().map(light).sum::<f64>() / self.guides.len().max(1) as f64
+    }
+
+    /// The same from the tables in which most bins hold no character any more; 0 if there is none.
+    fn noise_of_tables(&self) -> f64 {
+        let left = self.n_heavy();
+        let clear = self.tables.iter().filter(|table| 4 * left <= table.n_bins());
+        clear.map(Table::noise2).fold(0.0, f64::max)
+    }
+
     /// How many bins of a guide are heavy beyond what is known.
     fn n_heavy(&self) -> usize {
         let threshold = self.search.tau / 2.0;
@@ -194,20 +217,17 @@ impl<'a, 'q> Run<'a, 'q> {
         median(self.guides.iter().map(count).collect()) as usize
     }
 
-    /// Whether most guides have no heavy bin beyond what is known.
-    fn guides_are_explained(&self) -> bool {
-        self.n_heavy() == 0
-    }
-
     /// Code and size of the next table, for so many sets.
     fn next_table(&self, codes: &Codes, few: bool, n_sets: usize) -> (Kind, usize) {
         let n = self.search.n;
         let load = (n_sets as f64 / LOAD).log2().round().max(2.0) as usize;
         let in_noise = self.noise2 / self.search.tau.powi(2);
         // A hard sign is right for all of d delays if its bin stands √(2 ln 10d) out; the code gains what 4 says.
-        let hard = |d: usize| load.max(bits_for(2.0 * (10.0 * d as f64).ln() * in_noise, n));
+        let hard = |d: f64| load.max(bits_for(2.0 * d.ln() * in_noise, n));
+        let n_delays = |kind: Kind| codes.of(kind).delays.len() as f64;
         let size = |kind: Kind| match kind {
-            Kind::Few | Kind::Identity => hard(codes.of(kind).delays.len()),
+            Kind::Few => hard(2.0 * n_delays(kind)),
+            Kind::Identity => hard(10.0 * n_delays(kind)),
             Kind::Convolutional => load.max(bits_for(4.0 * in_noise, n)),
         };
         if few {
@@ -222,27 +242,33 @@ impl<'a, 'q> Run<'a, 'q> {
         (cheaper, size(cheaper))
     }
 
-    /// Plans a certificate on what is known now, and asks its fresh pilots. Attempt a may fail with a share 1/(a(a + 1)) of
-    /// the failure probability: these add up to 1.
+    /// Plans a certificate on what is known now, and asks its fresh pilots. Attempt a may fail with a share 3/4^a of the
+    /// failure probability: these add up to 1, and those before it to 1 − 4^(1−a).
     fn attempt(&mut self) -> Result<Attempt> {
         self.n_attempts += 1;
-        let share = f64::from(self.n_attempts) * f64::from(self.n_attempts + 1);
+        let share = 0.75 * 0.25_f64.powf(f64::from(self.n_attempts) - 1.0);
         let HashedSearch { n, tau, bound, failure, .. } = *self.search;
         let residuals: Vec<Vec<f64>> = self.guides.iter().map(|g| g.residual(&self.known)).collect();
         let mean = |look: fn(&[f64]) -> f64| {
             residuals.iter().map(|r| look(r)).sum::<f64>() / residuals.len() as f64
         };
-        let noise2 = median(self.guides.iter().map(|g| g.noise(&self.known).powi(2)).collect());
+        let (in_guides, fourth) = (mean(energy), mean(fourth_power));
+        let (squares, values) = self.tables.iter().fold((0.0, 0.0), |(squares, values), table| {
+            (squares + table.squares(), values + table.len() as f64)
+        });
+        // Tables hold many more points than guides; how heavy the tail is, guides tell, or the bound does.
+        let in_tables = if values > 0.0 { squares / values } else { 0.0 };
+        let kurtosis = if in_guides > 0.0 { fourth / in_guides } else { bound.powi(2) };
         let seen = Seen {
             n,
             tau,
             bound,
-            failure: failure / share,
+            failure: failure * share,
             listed: self.known.len(),
             sizes: self.known.iter().map(|k| k.value.abs()).sum(),
-            energy: mean(energy),
-            fourth_power: mean(fourth_power),
-            noise2,
+            energy: in_guides.max(in_tables),
+            fourth_power: kurtosis * in_guides.max(in_tables),
+            noise2: self.noise_of_guides().max(in_tables.min(self.noise2)),
         };
         // What the search saw decides which promise is worth proving under: beyond twice its square distance the stronger
         // one is refuted anyway.
@@ -272,7 +298,7 @@ impl<'a, 'q> Run<'a, 'q> {
         Ok(Attempt::Shut(Certificate::Shut {
             promise,
             // All attempts together.
-            failure: plan.failure + failure * (1.0 - 1.0 / f64::from(self.n_attempts)),
+            failure: plan.failure + failure * (1.0 - share / 0.75),
             n_pilots: plan.n_pilots,
             n_points: 1 << plan.m,
         }))

@@ -57,6 +57,20 @@ impl Table {
         self.bin(j).iter().map(|v| v * v).sum::<f64>() / self.n_delays as f64
     }
 
+    /// Sum of all squares times the number of bins: by Parseval that over the number of values is the mean square at its
+    /// points of what is not yet subtracted.
+    pub(super) fn squares(&self) -> f64 {
+        self.values.iter().map(|v| v * v).sum::<f64>() * self.n_bins() as f64
+    }
+
+    /// Variance of an answer's part that is spread over all bins: from the bin at the lower quartile, which those that still
+    /// hold a character do not move.
+    pub(super) fn noise2(&self) -> f64 {
+        let mut energies: Vec<f64> = (0..self.n_bins()).map(|j| self.energy(j)).collect();
+        let quarter = energies.len() / 4;
+        *energies.select_nth_unstable_by(quarter, f64::total_cmp).1 * self.n_bins() as f64
+    }
+
     /// The coefficient that a set with these signs has here, as far as it is not yet subtracted.
     pub(super) fn coefficient(&self, set: &Bits, signs: &[f64]) -> f64 {
         let sum: f64 = self.bin(self.bin_of(set)).iter().zip(signs).map(|(v, s)| v * s).sum();
