@@ -177,8 +177,7 @@ impl Questions for Adversary {
         let sign = |(bin, at_shift): (usize, f64), l: usize| {
             if (bin & l).count_ones() % 2 == 1 { -at_shift } else { at_shift }
         };
-        // The one input of the point attack lies in a coset with probability 2^(m − n): only there is it looked for.
-        let origin = (self.attack == Attack::Point && self.n <= 40)
+        let origin = (self.attack == Attack::Point)
             .then(|| coset.points().iter().position(|x| *x == Bits::empty(self.n)))
             .flatten();
         let answers = truth

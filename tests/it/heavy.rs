@@ -140,7 +140,7 @@ fn a_function_beyond_every_promise_is_left_open_or_complete_and_never_certified_
     }
 }
 
-/// A task whose truth is eight listed characters of weight 1/8 on a cube of forty.
+/// A task whose truth is a majority of three parities, four characters of weight 1/2, on a cube of forty.
 fn listed_task() -> Task {
     let mut task = crate::support::task("fourier");
     task.population = toml::from_str(
@@ -220,7 +220,7 @@ fn too_few_queries_give_an_answer_that_says_not_certified() {
     let model = Model::untrained(&listed_task(), 1).unwrap();
     let truth = truth_of(&model);
     let clean = Function { n: 40, at: |x: &[f64]| truth.at(x) };
-    let method = FourierGlobal { queries: Some(600), ..FourierGlobal::default() };
+    let method = FourierGlobal { queries: Some(200), ..FourierGlobal::default() };
     repair(&model, method, &clean, |repaired| {
         let repaired = repaired.unwrap();
         assert_eq!(repaired.guarantee, None);

@@ -23,21 +23,20 @@
 //! set of supp h that L lacks: a fixed one, so there is no union over the 2^n sets. The transform of a character on a coset is
 //! its sign at the shift, in its bin, so the bins with the list subtracted are exactly those of ρ. By the four facts of
 //! `plan.rs` each pilot accepts with probability at most some p, and P independent ones all do with at most p^P: `failure` of
-//! this attempt. The plan of attempt a has p^P ≤ η/(a(a + 1)), and these sum to at most η. ∎
+//! this attempt. The plan of attempt a has p^P ≤ 3η/4^a, and these sum to at most η. ∎
 //!
 //! What this covers, and what it does not:
 //!
-//! * The event is "accepted, and something heavy is missing". The list may hold sets that h has not (planted ones). It then has
-//!   an exact support as a subset, and those are removed with clean samples by the caller: ([`crate::mitigate`]).
+//! * The event is "accepted, and something heavy is missing". The list may hold sets that h has not, planted ones among them:
+//!   on g alone they cannot be told from the truth. Who has clean samples takes them out with those.
 //! * No sparsity, independence or normality of the error is assumed for it. The decoder is heuristic: Viterbi, peeling and the
 //!   sizes of tables may do badly against an error made for it. Then more is asked, or the certificate stays open; a wrong list
 //!   is never certified but with probability η.
 //! * Every question is uniform on the cube: a coset's shift is, and stays so times a delay or a fixed number of turned signs. So
 //!   an answer changed at one input changes anything with probability at most (number of questions)/2^n.
-//! * A residual that fits neither promise (heavy and planted ones unlisted) is found like any other heavy one.
 //!
-//! Cost, measured (see `experiments/fourier`): about 2kn questions for k characters with no corruption, 8 to 20 n σ²/τ² under
-//! noise of variance σ²; the tree of [`crate::fourier::HeavySearch`] takes 256 n B⁴/τ⁴ and more.
+//! Cost, measured (see `experiments/fourier`): 2 to 3 kn questions for k characters with no corruption, and a certificate; the
+//! tree of [`crate::fourier::HeavySearch`] takes 256 n B⁴/τ⁴ and more.
 mod asker;
 mod basis;
 mod bch;

@@ -4,15 +4,16 @@
 //! some S of the truth's support be missing from the list. A fresh pilot of 2^m points *accepts* if none of its bins reaches θ
 //! and its mean square is at most `q`. Four facts, each for one pilot:
 //!
-//! 1. *Spectral promise.* S's bin is off by more than 3τ/4 − θ with probability at most `u² / (2^m (3τ/4 − θ)²)`
-//!    (Chebyshev, on pairwise independent points: the bin times S's sign at the shift is a mean of 2^m values of `ρ χ_S`).
-//! 2. *Mean-square promise.* Unless S meets another set of `supp h ∪ L` in its bin, which has probability at most
-//!    `(N − 1)/2^m` for N of them, its bin is `ĥ(S)`, at least τ in size, plus a mean of 2^m values of `(g − h) χ_S`; this is
-//!    off by more than 3τ/4 − θ from its expectation, which is at most τ/4, with probability at most
-//!    `τ² / (16 · 2^m (3τ/4 − θ)²)`.
+//! 1. *Spectral promise.* S's coefficient in ρ is at least 3τ/4. Its bin, times S's sign at the shift, is a mean of 2^m pairwise
+//!    independent values of `ρ χ_S`, so it falls short of 3τ/4 by more than `δ = 3τ/4 − θ` with probability at most v/(1 + v),
+//!    `v = u² / (2^m δ²)` (Cantelli).
+//! 2. *Mean-square promise.* Fact 1 holds too, by Parseval. And: unless S meets another set of `supp h ∪ L` in its bin, which has
+//!    probability at most `(N − 1)/2^m` for N of them, its bin is `ĥ(S)`, at least τ in size, plus a mean of 2^m values of
+//!    `(g − h) χ_S`; this is off by more than δ to one side of its expectation, which is at most τ/4 in size, with probability
+//!    at most v/(1 + v), `v = τ² / (16 · 2^m δ²)`.
 //! 3. N is at most `|L| + B²/τ²`, and at most `|L| + 16u²/(9τ²)`: each missing set has a coefficient of at least 3τ/4 in ρ.
-//! 4. If `u² > x`, the mean square is at most q < x with probability at most `R² / (2^m x (1 − q/x)²)` (Chebyshev, since the
-//!    mean of ρ⁴ is at most R² u², and this bound falls as u grows).
+//! 4. If `u² > x`, the mean square is at most q < x with probability at most v/(1 + v), `v = R² / (2^m x (1 − q/x)²)` (Cantelli,
+//!    since the mean of ρ⁴ is at most R² u², and this bound falls as u grows).
 //!
 //! So one pilot accepts with probability at most the larger of fact 4 and of fact 1 or 2 at `u² = x`, whatever u is; P
 //! independent ones all do with at most its P-th power. The plan takes the x, θ, m and P that ask least, among those at which
@@ -155,11 +156,12 @@ mod tests {
 
     #[test]
     fn a_plan_is_what_the_facts_say_by_hand() {
-        // Blind, θ = 0.35 τ: (4 + 4 − 1) + 1/(16 · 0.4²) = 7.390625 over 2^m. At m = 5 that is 0.23096, and ln 1e-3 / ln of it
-        // is 4.71: five pilots. At m = 4 it is 0.4619 and 8.94: nine, 144 questions, which is fewer than 160.
+        // Blind, θ = 0.35 τ: (4 + 4 − 1)/2^m, and v = 1/(16 · 0.4² · 2^m) = 0.390625/2^m. At m = 5 that is 0.21875 + 0.01206, and
+        // ln 1e-3 over its logarithm is 4.71: five pilots. At m = 4 it is 0.4613 and 8.93: nine, 144 questions, fewer than 160.
         let plan = Plan::at(&seen(), Promised::MeanSquare, 5, 0.35 * 0.5).unwrap();
         assert_eq!((plan.n_pilots, plan.queries()), (5, 160));
-        assert!((plan.failure - (7.390_625_f64 / 32.0).powi(5)).abs() < 1e-12);
+        let v: f64 = 0.390_625 / 32.0;
+        assert!((plan.failure - (0.218_75 + v / (1.0 + v)).powi(5)).abs() < 1e-12);
         let best = Plan::cheapest(&seen(), Promised::MeanSquare).unwrap();
         assert!(best.queries() <= 144 && best.failure <= 1e-3, "{best:?}");
     }

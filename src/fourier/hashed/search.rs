@@ -152,8 +152,13 @@ impl<'a, 'q> Run<'a, 'q> {
     /// Asks the pilots that tell noise and number of heavy characters; says why, if it cannot.
     fn ask_guides(&mut self) -> Result<Option<String>> {
         let HashedSearch { n, tau, .. } = *self.search;
-        let first = Pilot::ask(6.min(n), &mut self.asker, self.rng)?;
-        let mut bits = bits_for(GUIDE_LOAD * energy(&first.residual(&[])) / tau.powi(2), n).max(5.min(n));
+        let smallest = 6.min(n);
+        if !self.asker.affords(1 << smallest) {
+            return Ok(Some(self.out_of_budget("the first pilot", 1 << smallest)));
+        }
+        let first = Pilot::ask(smallest, &mut self.asker, self.rng)?;
+        let load = GUIDE_LOAD * energy(&first.residual(&[])) / tau.powi(2);
+        let mut bits = bits_for(load, n).max(5.min(n));
         loop {
             let queries = (GUIDES as u64) << bits;
             if !self.asker.affords(queries) {
