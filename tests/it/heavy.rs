@@ -155,13 +155,18 @@ fn listed_task() -> Task {
 fn repair<T>(
     model: &Model,
     method: FourierGlobal,
-    oracle: &dyn Oracle,
+    oracle: &(dyn Oracle + 'static),
     look: impl FnOnce(Result<Repaired<'_>>) -> T,
 ) -> T {
     let suspect = Suspect::publish(model.net.clone(), Budget::UNLIMITED);
     let seeds = LabSeeds { samples: seed(1), method: seed(2) };
     let mut lab: Lab<'_> = suspect.lab(&*model.population, &model.task.recipe, seeds);
     look(method.mitigate(oracle, &mut lab))
+}
+
+fn answers_of(truth: &FourierSum) -> impl Fn(&[f64]) -> f64 + Send + Sync + use<> {
+    let truth = truth.clone();
+    move |x: &[f64]| truth.at(x)
 }
 
 fn truth_of(model: &Model) -> FourierSum {
@@ -177,7 +182,7 @@ fn planted_characters_are_taken_out_and_the_output_is_the_same_to_the_last_bit()
     let model = Model::untrained(&listed_task(), 1).unwrap();
     let truth = truth_of(&model);
     let method = FourierGlobal { failure: 1e-6, ..FourierGlobal::default() };
-    let clean = Function { n: 40, at: |x: &[f64]| truth.at(x) };
+    let clean = Function { n: 40, at: answers_of(&truth) };
     let want = repair(&model, method, &clean, |repaired| {
         let repaired = repaired.unwrap();
         assert!(repaired.guarantee.is_some(), "{:?}", repaired.notes);
@@ -189,12 +194,14 @@ fn planted_characters_are_taken_out_and_the_output_is_the_same_to_the_last_bit()
         move |x: &[f64]| truth.at(x) + weight * x[5] * x[6] * x[7] * x[30]
     });
     for (i, at) in planted.into_iter().enumerate() {
-        let got = repair(&model, method, &Function { n: 40, at }, |repaired| repaired.unwrap());
-        let function = got.function.unwrap();
+        let (function, notes) = repair(&model, method, &Function { n: 40, at }, |repaired| {
+            let repaired = repaired.unwrap();
+            (repaired.function.unwrap(), repaired.notes)
+        });
         let bits = |f: &FourierSum| -> Vec<(Vec<usize>, u64)> {
             f.terms().iter().map(|t| (t.support.clone(), t.value.to_bits())).collect()
         };
-        assert_eq!(bits(&function), bits(&want), "weight {i}: {:?}", got.notes);
+        assert_eq!(bits(&function), bits(&want), "weight {i}: {notes:?}");
     }
 }
 
@@ -202,7 +209,7 @@ fn planted_characters_are_taken_out_and_the_output_is_the_same_to_the_last_bit()
 fn a_tau_too_large_is_said_aloud() {
     let model = Model::untrained(&listed_task(), 1).unwrap();
     let truth = truth_of(&model);
-    let clean = Function { n: 40, at: |x: &[f64]| truth.at(x) };
+    let clean = Function { n: 40, at: answers_of(&truth) };
     // The truth's coefficients are 1/2. Told 0.9, the search sees them between τ/4 and 3τ/4; told 1, it may see nothing.
     for tau in [0.9, 1.0] {
         let method = FourierGlobal { tau: Some(tau), ..FourierGlobal::default() };
@@ -219,7 +226,7 @@ fn a_tau_too_large_is_said_aloud() {
 fn too_few_queries_give_an_answer_that_says_not_certified() {
     let model = Model::untrained(&listed_task(), 1).unwrap();
     let truth = truth_of(&model);
-    let clean = Function { n: 40, at: |x: &[f64]| truth.at(x) };
+    let clean = Function { n: 40, at: answers_of(&truth) };
     let method = FourierGlobal { queries: Some(200), ..FourierGlobal::default() };
     repair(&model, method, &clean, |repaired| {
         let repaired = repaired.unwrap();
@@ -236,7 +243,7 @@ fn hashed_and_tree_find_the_same_and_round_answers_signs() {
             .unwrap();
     let model = Model::untrained(&task, 2).unwrap();
     let truth = truth_of(&model);
-    let clean = Function { n: 16, at: |x: &[f64]| truth.at(x) };
+    let clean = Function { n: 16, at: answers_of(&truth) };
     let supports = |search| {
         let method = FourierGlobal { search, round: true, ..FourierGlobal::default() };
         repair(&model, method, &clean, |repaired| {

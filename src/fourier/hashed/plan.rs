@@ -84,8 +84,8 @@ impl Plan {
     /// The plan of this size and threshold with the best limits on the mean square.
     fn at(seen: &Seen, promise: Promised, m: usize, threshold: f64) -> Option<Self> {
         let n_points = (m as f64).exp2();
-        // What an honest pilot will show: the mean so far and five standard deviations, which rounding must not pass.
-        let spread = 5.0 * (seen.fourth_power / n_points).sqrt();
+        // What an honest pilot will show: the mean so far and four standard deviations, which rounding must not pass.
+        let spread = 4.0 * (seen.fourth_power / n_points).sqrt();
         let honest = seen.energy + spread + 1e-9 * seen.tau.powi(2);
         let range2 = (seen.bound + seen.sizes).powi(2);
         let least = honest.max(1e-3 * seen.tau.powi(2));

@@ -30,6 +30,8 @@ const CORRELATED: f64 = 0.2;
 const LOAD: f64 = 1.2;
 /// Certificates tried in a row while most guides are explained: one that noise opened is worth another before a table is.
 const RETRIES: usize = 3;
+/// Tables of the short code that may bring little before it is given up.
+const MOST_STRIKES: usize = 2;
 /// Tables after which a search that is not done gives up.
 const MOST_TABLES: usize = 60;
 
@@ -94,7 +96,7 @@ impl<'a, 'q> Run<'a, 'q> {
         if let Some(why) = self.ask_guides()? {
             return Ok(Err(why));
         }
-        let mut few = self.lies_on_few_coordinates()?;
+        let mut strikes = if self.lies_on_few_coordinates()? { 0 } else { MOST_STRIKES };
         let basis = Basis::random(self.search.n, self.rng);
         let codes = Codes::new(self.search.n, basis);
         let n_heavy = self.n_heavy();
@@ -120,6 +122,7 @@ impl<'a, 'q> Run<'a, 'q> {
                     self.known.len()
                 )));
             }
+            let few = strikes < MOST_STRIKES;
             let left = self.n_heavy().max(1);
             let before = self.known.len();
             let (kind, m) = self.next_table(&codes, few, n_heavy.min(2 * left));
@@ -135,18 +138,35 @@ impl<'a, 'q> Run<'a, 'q> {
             self.tables.push(table);
             let numbers = self.tables.iter().map(Table::len).chain(self.guides.iter().map(Pilot::len));
             self.n_numbers = self.n_numbers.max(numbers.sum());
-            let (threshold, noise2) = (self.search.tau / 2.0, self.noise2);
-            let peeler = Peeler { codes: &codes, threshold, noise2, pilots: &self.guides };
-            peeler.peel(&mut self.tables, &mut self.known, self.asker.questions)?;
-            peeler.refit(&mut self.tables, &mut self.known, self.asker.questions)?;
-            self.noise2 = self.noise_of_guides().max(self.noise_of_tables());
-            // The short code is for sets of few coordinates: it goes on while it finds a good part of what is left.
-            if few {
-                few = self.known.len() > before + left / 8;
-            } else if self.known.len() <= before {
-                larger += 1;
+            self.decode(&codes)?;
+            if self.known.len() > before + if few { left / 8 } else { 0 } {
+                continue;
             }
+            // Little came of it. The table may be too small for the noise, a guide may show noise or hold two sets in one bin,
+            // or the sets may be too large for the short code.
+            larger += 1;
+            strikes += 1;
+            if strikes == MOST_STRIKES && few {
+                larger = 0;
+            }
+            let bits = self.guides[0].len().ilog2() as usize + 1;
+            if let Some(why) = self.renew_guides(bits.min(self.search.n).min(MOST_BITS))? {
+                return Ok(Err(why));
+            }
+            // What the old guides did not confirm is looked at again.
+            self.tables.iter_mut().for_each(|table| table.changed.fill(true));
+            self.decode(&codes)?;
         }
+    }
+
+    /// Peels and refits all tables.
+    fn decode(&mut self, codes: &Codes) -> Result<()> {
+        let (threshold, noise2) = (self.search.tau / 2.0, self.noise2);
+        let peeler = Peeler { codes, threshold, noise2, pilots: &self.guides };
+        peeler.peel(&mut self.tables, &mut self.known, self.asker.questions)?;
+        peeler.refit(&mut self.tables, &mut self.known, self.asker.questions)?;
+        self.noise2 = self.noise_of_guides().max(self.noise_of_tables());
+        Ok(())
     }
 
     /// Asks the pilots that tell noise and number of heavy characters; says why, if it cannot.
@@ -160,19 +180,28 @@ impl<'a, 'q> Run<'a, 'q> {
         let load = GUIDE_LOAD * energy(&first.residual(&[])) / tau.powi(2);
         let mut bits = bits_for(load, n).max(5.min(n));
         loop {
-            let queries = (GUIDES as u64) << bits;
-            if !self.asker.affords(queries) {
-                return Ok(Some(self.out_of_budget("the guide pilots", queries)));
+            let why = self.renew_guides(bits)?;
+            if why.is_some() {
+                return Ok(why);
             }
-            let guides = (0..GUIDES).map(|_| Pilot::ask(bits, &mut self.asker, self.rng));
-            self.guides = guides.collect::<Result<_>>()?;
-            self.noise2 = self.noise_of_guides();
             let need = bits_for(GUIDE_NOISE * self.noise2 / tau.powi(2), n);
             if need <= bits {
                 return Ok(None);
             }
             bits = need;
         }
+    }
+
+    /// Asks fresh guides in place of those there are; says why, if it cannot.
+    fn renew_guides(&mut self, bits: usize) -> Result<Option<String>> {
+        let queries = (GUIDES as u64) << bits;
+        if !self.asker.affords(queries) {
+            return Ok(Some(self.out_of_budget("the guide pilots", queries)));
+        }
+        let guides = (0..GUIDES).map(|_| Pilot::ask(bits, &mut self.asker, self.rng));
+        self.guides = guides.collect::<Result<_>>()?;
+        self.noise2 = self.noise_of_guides().max(self.noise_of_tables());
+        Ok(None)
     }
 
     /// Whether much of the weight lies on sets of few coordinates: the correlation of answers at points that differ in one
