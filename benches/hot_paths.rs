@@ -3,9 +3,7 @@ use absolve::access::{LabSeeds, Suspect};
 use absolve::attack::Victim;
 use absolve::data::{Batch, Labeled, Target};
 use absolve::domain::Domain;
-use absolve::fourier::{
-    FourierSum, HashedSearch, HeavySearch, Questions, Term, walsh_hadamard,
-};
+use absolve::fourier::{FourierSum, HashedSearch, HeavySearch, Questions, Term, walsh_hadamard};
 use absolve::ledger::{Budget, Ledger};
 use absolve::net::{Activation, Lesson, Net, Precision, Recipe, fit};
 use absolve::population::{Promise, World};

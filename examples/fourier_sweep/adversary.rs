@@ -57,7 +57,13 @@ struct Place {
 
 impl Adversary {
     /// k sets of one to three coordinates if `few`, else of any.
-    pub(crate) fn new(n: usize, k: usize, few: bool, (attack, share): (Attack, f64), seed: Seed) -> Self {
+    pub(crate) fn new(
+        n: usize,
+        k: usize,
+        few: bool,
+        (attack, share): (Attack, f64),
+        seed: Seed,
+    ) -> Self {
         let rng = &mut seed.stream("adversary");
         let mut sets: Vec<Bits> = Vec::new();
         while sets.len() < k {

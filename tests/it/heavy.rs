@@ -132,7 +132,8 @@ fn a_function_beyond_every_promise_is_left_open_or_complete_and_never_certified_
     }
     let mut rng = seed(11).stream("crowd");
     let sets: Vec<Bits> = (0..60).map(|_| Bits::random(40, &mut rng)).collect();
-    let search = HashedSearch { n: 40, tau: 0.18, bound: 1.0, failure: FAILURE, most_queries: 60_000 };
+    let search =
+        HashedSearch { n: 40, tau: 0.18, bound: 1.0, failure: FAILURE, most_queries: 60_000 };
     let found = search.run(&mut Crowd(sets), &mut rng).unwrap();
     if let Certificate::Shut { .. } = found.certificate {
         // Clipped to ±1 each of the sixty has a coefficient near 0.09 = τ/2: shut is right only if none of 3τ/4 is missing.
@@ -143,10 +144,9 @@ fn a_function_beyond_every_promise_is_left_open_or_complete_and_never_certified_
 /// A task whose truth is a majority of three parities, four characters of weight 1/2, on a cube of forty.
 fn listed_task() -> Task {
     let mut task = crate::support::task("fourier");
-    task.population = toml::from_str(
-        "family = \"fourier\"\nn = 40\ntruth = { kind = \"majority\", degree = 3 }",
-    )
-    .unwrap();
+    task.population =
+        toml::from_str("family = \"fourier\"\nn = 40\ntruth = { kind = \"majority\", degree = 3 }")
+            .unwrap();
     task.train = 100;
     task
 }
@@ -254,7 +254,13 @@ fn hashed_and_tree_find_the_same_and_round_answers_signs() {
             assert!(answers.iter().all(|y| (y.abs() - 1.0).abs() < 1e-15));
             assert_eq!(answers, truth.at_all(&xs).mapv(f64::signum));
             assert_eq!(repaired.oracle.shape(), Shape { inputs: 16, outputs: 1 });
-            repaired.function.unwrap().supports().into_iter().map(<[usize]>::to_vec).collect::<Vec<_>>()
+            repaired
+                .function
+                .unwrap()
+                .supports()
+                .into_iter()
+                .map(<[usize]>::to_vec)
+                .collect::<Vec<_>>()
         })
     };
     let hashed = supports(Search::Hashed);
@@ -271,4 +277,26 @@ fn a_marginal_that_is_not_uniform_on_the_cube_is_refused() {
     let model = Model::untrained(&listed_task(), 1).unwrap();
     let zero = FourierGlobal { queries: Some(0), ..FourierGlobal::default() };
     assert!(zero.check(&model.world()).unwrap_err().to_string().contains("queries = 0"));
+}
+
+#[test]
+fn the_ledger_stops_the_hashed_search_at_the_query_and_charges_every_one() {
+    let model = Model::compiled(&listed_task(), 1).unwrap();
+    let run = |budget| {
+        let suspect = Suspect::publish(model.net.clone(), budget);
+        let toml = "search = \"hashed\"";
+        let ended =
+            crate::support::mitigate(&suspect, &model, "fourier-global", toml, |repaired| {
+                repaired.map(|repaired| repaired.function.unwrap())
+            });
+        (ended, suspect.spent())
+    };
+    let (function, spent) = run(Budget::UNLIMITED);
+    assert_eq!(function.unwrap().supports(), truth_of(&model).supports());
+    for (queries, flops) in [(Some(spent.queries - 1), None), (None, Some(spent.flops - 1))] {
+        let (ended, less) = run(Budget { queries, flops, ..Budget::UNLIMITED });
+        assert!(matches!(ended, Err(absolve::error::Error::BudgetSpent { .. })), "{ended:?}");
+        assert!(queries.is_none_or(|most| less.queries <= most), "{less:?}");
+        assert!(flops.is_none_or(|most| less.flops <= most), "{less:?}");
+    }
 }

@@ -47,8 +47,6 @@ mod pilot;
 mod plan;
 mod search;
 mod table;
-#[cfg(test)]
-mod tests;
 mod viterbi;
 
 pub use coset::Coset;

@@ -3,10 +3,10 @@
 //! After Pawar and Ramchandran (IEEE Trans. Inform. Theory 2018) and Scheibler, Haghighatshoar and Vetterli (IEEE Trans.
 //! Inform. Theory 2015), with this project's acceptance rules and a joint refit. All of it is heuristic and is trusted by
 //! nothing: what it misses or invents costs questions, and the certificate is fresh.
+use super::Known;
 use super::code::Codes;
 use super::pilot::{Pilot, median};
 use super::table::Table;
-use super::Known;
 use crate::error::Result;
 use crate::fourier::{Bits, Questions};
 

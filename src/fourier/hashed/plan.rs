@@ -123,7 +123,8 @@ fn hidden(seen: &Seen, promise: Promised, (x, threshold): (f64, f64), n_points: 
     match promise {
         Promised::Spectrum => in_spectrum,
         Promised::MeanSquare => {
-            let missing = (16.0 * x / (9.0 * seen.tau.powi(2))).min((seen.bound / seen.tau).powi(2));
+            let missing =
+                (16.0 * x / (9.0 * seen.tau.powi(2))).min((seen.bound / seen.tau).powi(2));
             let meets = (seen.listed as f64 + missing - 1.0) / n_points;
             let off = one_sided(seen.tau.powi(2) / (16.0 * slack2 * n_points));
             in_spectrum.min(meets + off)

@@ -58,7 +58,18 @@ impl<'a, 'q> Run<'a, 'q> {
         let HashedSearch { n, bound, most_queries: most, .. } = *search;
         let asker = Asker { questions, n, bound, spent: 0, most };
         let (guides, tables, known, last) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { search, asker, rng, guides, tables, known, noise2: 0.0, n_attempts: 0, n_numbers: 0, last }
+        Self {
+            search,
+            asker,
+            rng,
+            guides,
+            tables,
+            known,
+            noise2: 0.0,
+            n_attempts: 0,
+            n_numbers: 0,
+            last,
+        }
     }
 
     /// Searches, and says what was found and whether it is certified.
@@ -73,11 +84,8 @@ impl<'a, 'q> Run<'a, 'q> {
         let n_points: usize = self.last.iter().map(Vec::len).sum();
         let (mean, fourth) = (of_pilots(energy), of_pilots(fourth_power));
         let asked: usize = self.tables.iter().map(Table::len).sum();
-        let mut terms: Vec<Term> = self
-            .known
-            .iter()
-            .map(|k| Term { support: k.set.members(), value: k.value })
-            .collect();
+        let mut terms: Vec<Term> =
+            self.known.iter().map(|k| Term { support: k.set.members(), value: k.value }).collect();
         terms.sort_by(|a, b| (a.support.len(), &a.support).cmp(&(b.support.len(), &b.support)));
         Ok(HashedFound {
             terms,
@@ -136,7 +144,8 @@ impl<'a, 'q> Run<'a, 'q> {
             self.asker.questions.work((2 * code.delays.len() * self.known.len()) as u64)?;
             table.subtract_all(&self.known);
             self.tables.push(table);
-            let numbers = self.tables.iter().map(Table::len).chain(self.guides.iter().map(Pilot::len));
+            let numbers =
+                self.tables.iter().map(Table::len).chain(self.guides.iter().map(Pilot::len));
             self.n_numbers = self.n_numbers.max(numbers.sum());
             self.decode(&codes)?;
             if self.known.len() > before + if few { left / 8 } else { 0 } {
@@ -282,7 +291,8 @@ impl<'a, 'q> Run<'a, 'q> {
         self.n_attempts += 1;
         let share = 0.75 * 0.25_f64.powf(f64::from(self.n_attempts) - 1.0);
         let HashedSearch { n, tau, bound, failure, .. } = *self.search;
-        let residuals: Vec<Vec<f64>> = self.guides.iter().map(|g| g.residual(&self.known)).collect();
+        let residuals: Vec<Vec<f64>> =
+            self.guides.iter().map(|g| g.residual(&self.known)).collect();
         let mean = |look: fn(&[f64]) -> f64| {
             residuals.iter().map(|r| look(r)).sum::<f64>() / residuals.len() as f64
         };

@@ -46,8 +46,7 @@ pub(super) fn decode(soft: &[f64], n: usize, polarity: f64) -> Vec<bool> {
         let reached = if step < n { STATES } else { STATES / 2 };
         for (state, next) in next.iter_mut().enumerate().take(reached) {
             let older = [2 * state, 2 * state + 1];
-            let [zero, one] =
-                older.map(|register| best[register % STATES] + sums[pair[register]]);
+            let [zero, one] = older.map(|register| best[register % STATES] + sums[pair[register]]);
             *next = if one > zero { one } else { zero };
             *choice |= u64::from(one > zero) << state;
         }

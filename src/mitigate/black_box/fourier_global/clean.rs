@@ -76,14 +76,18 @@ impl Clean {
         self.draw_to(n_first as usize, lab)?;
         lab.ledger.flops(2 * self.n as u64)?;
         let mean = self.sum(|_, y| y * y) / self.n as f64;
-        self.draw_to(n_to_choose(tau, bound, failure, second_moment(mean, n_first, bound, failure)), lab)
+        self.draw_to(
+            n_to_choose(tau, bound, failure, second_moment(mean, n_first, bound, failure)),
+            lab,
+        )
     }
 
     /// The means of `y χ_S`: each term's value.
     pub(super) fn values(&self, supports: &[Vec<usize>], lab: &Lab<'_>) -> Result<Vec<Term>> {
         let degrees: usize = supports.iter().map(Vec::len).sum();
         lab.ledger.flops((self.n * (degrees + 2 * supports.len())) as u64)?;
-        let value = |support: &Vec<usize>| self.sum(|x, y| y * character(support, x)) / self.n as f64;
+        let value =
+            |support: &Vec<usize>| self.sum(|x, y| y * character(support, x)) / self.n as f64;
         let term = |support: &Vec<usize>| Term { support: support.clone(), value: value(support) };
         Ok(supports.iter().map(term).collect())
     }

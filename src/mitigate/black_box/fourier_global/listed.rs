@@ -6,7 +6,8 @@ use crate::access::{Lab, Oracle};
 use crate::data::{Batch, stack};
 use crate::error::Result;
 use crate::fourier::{
-    Certificate, HashedFound, HashedSearch, HeavySearch, HeavySet, Promised, Questions, spectrum, vertex,
+    Certificate, HashedFound, HashedSearch, HeavySearch, HeavySet, Promised, Questions, spectrum,
+    vertex,
 };
 use crate::ledger::Ledger;
 

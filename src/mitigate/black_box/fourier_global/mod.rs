@@ -106,7 +106,8 @@ impl Mitigator for FourierGlobal {
     fn check(&self, world: &World) -> Result<()> {
         let plan = self.plan(world)?;
         if self.search == Search::Transform && plan.n > MAX_WHOLE {
-            let want = format!("the transform asks 2^n points and stops at n = {MAX_WHOLE}; use hashed");
+            let want =
+                format!("the transform asks 2^n points and stops at n = {MAX_WHOLE}; use hashed");
             return Err(Error::parameter("search", "transform", want));
         }
         if self.round && world.target != Target::Sign {
@@ -161,7 +162,9 @@ impl FourierGlobal {
     fn statement(&self, promise: Promised, tau: f64) -> String {
         let quarter = tau / 4.0;
         let close = match promise {
-            Promised::MeanSquare => format!("the suspect within τ/4 = {quarter} of it in root mean square"),
+            Promised::MeanSquare => {
+                format!("the suspect within τ/4 = {quarter} of it in root mean square")
+            }
             Promised::Spectrum => format!(
                 "no Fourier coefficient of the suspect farther than τ/4 = {quarter} from the truth's (weaker than a root mean \
                  square distance of τ/4, which this suspect does not keep)"
