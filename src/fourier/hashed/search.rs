@@ -265,13 +265,13 @@ impl<'a, 'q> Run<'a, 'q> {
         let n = self.search.n;
         let load = (n_sets as f64 / LOAD).log2().round().max(2.0) as usize;
         let in_noise = self.noise2 / self.search.tau.powi(2);
-        // A hard sign is right for all of d delays if its bin stands √(2 ln 10d) out; the code gains what 4 says.
+        // A hard sign is right for all of d delays if its bin stands √(2 ln 10d) out; the code gains what 3.6 says.
         let hard = |d: f64| load.max(bits_for(2.0 * d.ln() * in_noise, n));
         let n_delays = |kind: Kind| codes.of(kind).delays.len() as f64;
         let size = |kind: Kind| match kind {
-            Kind::Few => hard(2.0 * n_delays(kind)),
+            Kind::Few => hard(1.5 * n_delays(kind)),
             Kind::Identity => hard(10.0 * n_delays(kind)),
-            Kind::Convolutional => load.max(bits_for(4.0 * in_noise, n)),
+            Kind::Convolutional => load.max(bits_for(3.6 * in_noise, n)),
         };
         if few {
             return (Kind::Few, size(Kind::Few));
