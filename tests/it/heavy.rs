@@ -43,6 +43,7 @@ fn a_shut_certificate_is_right_against_every_adversary() {
         (Attack::Random, 0.05),
         (Attack::Random, 0.1),
         (Attack::Flip, 0.05),
+        (Attack::Kill, 0.01),
         (Attack::Decoy, 0.01),
         (Attack::Decoy, 0.1),
         (Attack::Cube, 0.02),

@@ -367,3 +367,6 @@ enum Attempt {
 fn bits_for(values: f64, n: usize) -> usize {
     (values.max(1.0).log2().ceil() as usize).min(n).min(MOST_BITS)
 }
+
+#[cfg(test)]
+mod tests;
