@@ -3,7 +3,7 @@ use absolve::access::{LabSeeds, Oracle, Suspect};
 use absolve::attack::Victim;
 use absolve::data::{Batch, Labeled, Target};
 use absolve::domain::Domain;
-use absolve::fourier::{FourierSum, HeavySearch, Questions, Term, walsh_hadamard};
+use absolve::fourier::{FourierSum, HashedSearch, HeavySearch, Questions, Term, walsh_hadamard};
 use absolve::ledger::{Budget, Ledger};
 use absolve::net::{Activation, Lesson, Net, Precision, Recipe, fit};
 use absolve::population::{AffineFamily, Family, Promise, World};
@@ -12,6 +12,12 @@ use absolve::rng::{RngExt, Seed, sign};
 use absolve::study::{Model, Spec, Task};
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
+
+#[path = "../examples/fourier_sweep/adversary.rs"]
+#[expect(dead_code, reason = "the sweep reads more of it")]
+mod adversary;
+
+use adversary::{Adversary, Attack};
 
 fn main() {
     divan::main();
@@ -146,6 +152,22 @@ fn affine_task() -> Task {
     let spec = Spec::default_study().expect("the default study");
     let task = spec.tasks.into_iter().find(|task| task.name == "affine");
     Task { train: 10, ..task.expect("an affine task") }
+}
+
+/// The hashed search for k characters of any degree in n dimensions, in 1% random corruption: decoding, and an oracle that
+/// answers a coset by one transform. Items are queries.
+#[divan::bench(args = [(100, 20), (1000, 20), (1000, 100)], sample_count = 5)]
+fn heavy_hashed(bencher: Bencher<'_, '_>, (n, k): (usize, usize)) {
+    let corrupted = (Attack::Random, 0.01);
+    let function = || Adversary::new(n, k, false, corrupted, Seed::new(1));
+    let (tau, bound) = (function().tau(), adversary::BOUND);
+    let search = HashedSearch { n, tau, bound, failure: 5e-4, most_queries: 1 << 24 };
+    let run = |mut function| search.run(&mut function, &mut Seed::new(2).stream("search"));
+    let queries = run(function()).expect("an answer").queries;
+    bencher
+        .counter(ItemsCount::new(queries))
+        .with_inputs(function)
+        .bench_local_values(|function| black_box(run(function)));
 }
 
 /// The tree search for a majority of three parities, estimates and all, on an oracle that costs next to nothing.

@@ -127,9 +127,16 @@ pub fn row(batch: &Batch, i: usize) -> Vec<f64> {
 /// # Panics
 /// If they have not: a bug in the caller.
 pub fn stack(width: usize, rows: impl IntoIterator<Item = Vec<f64>>) -> Batch {
-    let flat: Vec<f64> = rows.into_iter().flatten().collect();
-    let n = flat.len() / width.max(1);
-    Batch::from_shape_vec((n, width), flat).expect("rows of one width")
+    wide(width, rows.into_iter().flatten().collect())
+}
+
+/// A batch of rows of one width from all their numbers, row by row.
+///
+/// # Panics
+/// If the last row is not whole: a bug in the caller.
+pub fn wide(width: usize, numbers: Vec<f64>) -> Batch {
+    let n = numbers.len() / width.max(1);
+    Batch::from_shape_vec((n, width), numbers).expect("whole rows")
 }
 
 /// Most numbers that one batch may hold: 2 GiB of them.

@@ -66,6 +66,9 @@ pub(super) struct Args {
     /// A parameter of the mitigator, such as tau=0.25
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
+    /// Answer with −1 or +1, the sign of what is recovered; for fourier-global on labels of ±1, and short for --set round=true
+    #[arg(long)]
+    round: bool,
     /// Most queries before the first answer [default: the task's budget]
     #[arg(long)]
     max_queries: Option<u64>,
@@ -111,7 +114,11 @@ struct Answers {
 
 impl Args {
     pub(super) fn run(self, streams: &mut Streams<'_>) -> Result<()> {
-        let built = (mitigator_named(&self.mitigator)?.build)(&parse_settings(&self.set)?)?;
+        let mut settings = parse_settings(&self.set)?;
+        if self.round {
+            settings.insert("round".to_owned(), true.into());
+        }
+        let built = (mitigator_named(&self.mitigator)?.build)(&settings)?;
         if self.out.is_none() && self.at.is_none() {
             let want = "something to do is needed: --out FILE to save what is repaired, or --at X.npy --answers Y.npy";
             return Err(Error::parameter("--out", "not given", want));

@@ -2,14 +2,20 @@
 //!
 //! The character of a set `S` of coordinates is `χ_S(x) = Π_{i∈S} x_i`; every function on the cube is
 //! `f = Σ_S f^(S) χ_S` with `f^(S) = E_x[f(x) χ_S(x)]` over uniform `x`.
+mod bits;
 mod decision_tree;
+mod hashed;
+mod questions;
 mod sum;
 mod transform;
 mod tree;
 mod trigonometric;
 
+pub use bits::Bits;
 pub use decision_tree::{DecisionTree, Leaf, MOST_LEAVES, Node};
+pub use hashed::{Certificate, Coset, HashedFound, HashedSearch, Promised};
+pub use questions::Questions;
 pub use sum::{FourierSum, Term, character};
 pub use transform::{spectrum, vertex, walsh_hadamard};
-pub use tree::{HeavySearch, HeavySet, Questions};
+pub use tree::{HeavySearch, HeavySet};
 pub use trigonometric::{Frequency, Group, TrigSum, Wave, residue_point};

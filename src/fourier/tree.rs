@@ -12,9 +12,11 @@
 //! estimates of at most 3τ²/16 and die. So the result is exactly the support. At most K = 6.4 n B²/τ² estimates are made,
 //! each a mean of N numbers in [−B², B²] on a batch drawn after the prefixes were fixed; by Hoeffding and a union bound all
 //! are within τ²/8 except with probability η if N ≥ 128 B⁴ ln(2K/η) / τ⁴. ∎
-use crate::data::{Batch, stack};
+use super::Bits;
+use super::questions::Questions;
+use crate::data::stack;
 use crate::error::{Error, Result};
-use crate::rng::{Rng, RngExt};
+use crate::rng::Rng;
 
 /// Pairs that are asked in one call.
 const BLOCK: u64 = 2048;
@@ -30,15 +32,6 @@ pub struct HeavySearch {
     pub bound: f64,
     /// Largest probability that the result is not the support.
     pub failure: f64,
-}
-
-/// What a search asks: answers of the function, and leave to work on them.
-pub trait Questions {
-    /// The function's answers, one number a row.
-    fn ask(&mut self, xs: &Batch) -> Result<Batch>;
-
-    /// Charges operations that are about to be done on answers.
-    fn work(&mut self, flops: u64) -> Result<()>;
 }
 
 /// The sets found.
@@ -147,8 +140,8 @@ impl HeavySearch {
             let first = Bits::random(self.n, rng);
             let mut difference = Bits::random(self.n, rng);
             difference.keep_below(level);
-            rows.push(first.signs(self.n));
-            rows.push(first.xor(&difference).signs(self.n));
+            rows.push(first.signs(self.n).collect());
+            rows.push(first.xor(&difference).signs(self.n).collect());
             differences.push(difference);
         }
         let answers = questions.ask(&stack(self.n, rows))?;
@@ -162,62 +155,10 @@ impl HeavySearch {
     }
 }
 
-/// A set of coordinates, and a vertex as the set of its −1 coordinates: 64 to a word.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Bits(Vec<u64>);
-
-impl Bits {
-    fn empty(n: usize) -> Self {
-        Self(vec![0; n.div_ceil(64)])
-    }
-
-    fn random(n: usize, rng: &mut Rng) -> Self {
-        Self((0..n.div_ceil(64)).map(|_| rng.random()).collect())
-    }
-
-    fn with(&self, i: usize) -> Self {
-        let mut more = self.clone();
-        more.0[i / 64] |= 1 << (i % 64);
-        more
-    }
-
-    /// Empties it from coordinate `level` on.
-    fn keep_below(&mut self, level: usize) {
-        for (word, bits) in self.0.iter_mut().enumerate() {
-            let first = 64 * word;
-            if level <= first {
-                *bits = 0;
-            } else if level - first < 64 {
-                *bits &= (1 << (level - first)) - 1;
-            }
-        }
-    }
-
-    fn xor(&self, other: &Self) -> Self {
-        Self(self.0.iter().zip(&other.0).map(|(a, b)| a ^ b).collect())
-    }
-
-    fn odd_overlap(&self, other: &Self) -> bool {
-        let shared: u64 = self.0.iter().zip(&other.0).fold(0, |sum, (a, b)| sum ^ (a & b));
-        shared.count_ones() % 2 == 1
-    }
-
-    fn has(&self, i: usize) -> bool {
-        self.0[i / 64] >> (i % 64) & 1 == 1
-    }
-
-    fn members(&self) -> Vec<usize> {
-        (0..64 * self.0.len()).filter(|&i| self.has(i)).collect()
-    }
-
-    fn signs(&self, n: usize) -> Vec<f64> {
-        (0..n).map(|i| if self.has(i) { -1.0 } else { 1.0 }).collect()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::Batch;
     use crate::fourier::{FourierSum, Term};
     use crate::rng::{Seed, sign};
 

@@ -11,6 +11,7 @@ mod estimate;
 mod exchange;
 mod external;
 mod families;
+mod heavy;
 mod ladder;
 mod local_bars;
 mod local_plans;
