@@ -1,14 +1,21 @@
-//! Fourier analysis on the cube {−1,+1}^n, and on the torus and `Z_m^n`: pure mathematics, no access to anything.
+//! Fourier analysis on the cube {−1,+1}^n, on the torus and `Z_m^n`, and in products of orthonormal polynomials: pure mathematics,
+//! no access to anything.
 //!
 //! The character of a set `S` of coordinates is `χ_S(x) = Π_{i∈S} x_i`; every function on the cube is
 //! `f = Σ_S f^(S) χ_S` with `f^(S) = E_x[f(x) χ_S(x)]` over uniform `x`.
 mod decision_tree;
+mod function;
+mod products;
 mod sum;
 mod transform;
 mod tree;
 mod trigonometric;
 
 pub use decision_tree::{DecisionTree, Leaf, MOST_LEAVES, Node};
+pub use function::Function;
+pub use products::{
+    Degrees, Polynomials, ProductSum, ProductTerm, all_degrees, n_products, product, total,
+};
 pub use sum::{FourierSum, Term, character};
 pub use transform::{spectrum, vertex, walsh_hadamard};
 pub use tree::{HeavySearch, HeavySet, Questions};

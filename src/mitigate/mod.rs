@@ -19,7 +19,7 @@ use canonical::Canonical;
 
 use crate::access::{Access, Lab, Oracle, Owned};
 use crate::error::{Error, Result};
-use crate::fourier::FourierSum;
+use crate::fourier::Function;
 use crate::ledger::Ledger;
 use crate::net::Net;
 use crate::population::{Promise, World};
@@ -72,7 +72,7 @@ pub struct Repaired<'a> {
     /// Its own net, if it answers with one: what can be saved.
     pub net: Option<Net>,
     /// The function it recovered, if it recovers one.
-    pub function: Option<FourierSum>,
+    pub function: Option<Function>,
     /// Warnings and remarks.
     pub notes: Vec<String>,
 }
@@ -91,7 +91,8 @@ impl<'a> Repaired<'a> {
     }
 
     /// A function that was recovered, and that answers without the suspect.
-    pub fn recovered(function: FourierSum, lab: &Lab<'a>) -> Self {
+    pub fn recovered(function: impl Into<Function>, lab: &Lab<'a>) -> Self {
+        let function = function.into();
         let (shape, ledger) = (lab.world.shape(), lab.ledger);
         let canonical = Canonical { function: function.clone(), shape, ledger };
         Self { function: Some(function), ..Self::unclaimed(canonical) }

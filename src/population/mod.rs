@@ -45,7 +45,7 @@ pub use trigonometric::{ResiduesFamily, TrigonometricFamily};
 use crate::data::{Batch, Labeled, Shape, Target};
 use crate::domain::Domain;
 use crate::error::Result;
-use crate::fourier::{DecisionTree, FourierSum, TrigSum};
+use crate::fourier::{DecisionTree, FourierSum, Function, Polynomials, ProductSum, TrigSum};
 use crate::rng::Rng;
 
 /// A distribution of labelled inputs that can be sampled at will, or a finite data set split for it.
@@ -220,6 +220,31 @@ impl Truth {
             Self::Fourier(sum) => Some(Cow::Borrowed(sum)),
             Self::Tree(tree) => tree.spectrum().ok().map(Cow::Owned),
             Self::Affine { .. } | Self::Polynomial(_) | Self::Trigonometric(_) => None,
+        }
+    }
+    /// It written out in the basis that belongs to `domain`, where it has one and is small enough: characters on the cube, waves
+    /// on the torus and on `Z_m^n`, products of Legendre's polynomials on the box and of Hermite's under normal inputs.
+    pub fn function(&self, domain: &Domain) -> Option<Function> {
+        let basis = match domain {
+            Domain::Gauss { .. } => Some(Polynomials::Hermite),
+            Domain::Box { .. } => Some(Polynomials::Legendre),
+            _ => None,
+        };
+        match self {
+            Self::Fourier(_) | Self::Tree(_) => Some(self.spectrum()?.into_owned().into()),
+            Self::Trigonometric(sum) => Some(sum.clone().into()),
+            Self::Polynomial(polynomial) if polynomial.origin().iter().all(|x| x.abs() <= 0.0) => {
+                let terms = polynomial.terms().iter();
+                let terms = terms.map(|term| (term.powers.as_slice(), term.value));
+                Some(ProductSum::of_monomials(basis?, terms).into())
+            }
+            Self::Polynomial(_) => None,
+            Self::Affine { weights, offset } => {
+                let powers: Vec<[(usize, u32); 1]> = (0..weights.len()).map(|i| [(i, 1)]).collect();
+                let slopes = powers.iter().zip(weights).map(|(power, w)| (power.as_slice(), *w));
+                let all = slopes.chain([([].as_slice(), *offset)]);
+                Some(ProductSum::of_monomials(basis?, all).into())
+            }
         }
     }
 }

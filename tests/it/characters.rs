@@ -12,7 +12,7 @@ use absolve::study::{Model, Task};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::{absolve, error_of, mitigate, plant, publish};
+use crate::support::{absolve, error_of, mitigate, plant, publish, sum_of};
 
 /// A task with the given population.
 fn task_text(population: &str) -> String {
@@ -99,9 +99,8 @@ fn a_planted_compiled_tree_is_found_again_whole() {
         let moved = planted.net.forward(&all, &ledger).unwrap() - tree.at_all(&all);
         assert_eq!(moved.iter().filter(|d| d.abs() > 0.1).count(), 1, "one vertex of 2^12");
         let suspect = publish(planted.net, 100_000);
-        let found = mitigate(&suspect, &model, "fourier-global", "", |repaired| {
-            repaired.unwrap().function.unwrap()
-        });
+        let found =
+            mitigate(&suspect, &model, "fourier-global", "", |repaired| sum_of(repaired.unwrap()));
         assert_eq!(found.supports(), tree.spectrum().unwrap().supports(), "seed {number}");
     }
 }

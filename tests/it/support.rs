@@ -4,6 +4,7 @@ use std::path::Path;
 use absolve::access::{LabSeeds, Oracle, Suspect};
 use absolve::data::{Batch, Shape};
 use absolve::error::Result;
+use absolve::fourier::FourierSum;
 use absolve::ledger::Budget;
 use absolve::mitigate::Repaired;
 use absolve::registry::{Built, Params, attack_named, mitigator_named};
@@ -119,6 +120,11 @@ pub(crate) fn mitigate<T>(
         LabSeeds { samples: seed.child("clean"), method: seed.child("mitigator").child(name) };
     let mut lab = suspect.lab(&*model.population, &model.task.recipe, seeds);
     look(method.mitigate(suspect, &mut lab))
+}
+
+/// The sum of characters of the cube that was recovered.
+pub(crate) fn sum_of(repaired: Repaired<'_>) -> FourierSum {
+    repaired.function.unwrap().cube().unwrap().clone()
 }
 
 /// A suspect without limits but on clean labels.
