@@ -95,7 +95,7 @@ impl Group {
     }
 
     /// k·x / p, up to whole turns. On `Z_m^n` it is computed in integers.
-    fn turns(self, frequency: &[(usize, i64)], x: &[f64]) -> f64 {
+    pub(super) fn turns(self, frequency: &[(usize, i64)], x: &[f64]) -> f64 {
         match self {
             Self::Torus => {
                 frequency.iter().map(|&(i, k)| k as f64 * x[i]).sum::<f64>().rem_euclid(1.0)
@@ -156,6 +156,12 @@ impl TrigSum {
     /// Whether the character of `frequency` is its own conjugate: ±1 everywhere, without a sine.
     pub fn is_real(group: Group, frequency: &[(usize, i64)]) -> bool {
         group.canonical(frequency).2
+    }
+
+    /// A frequency in its one way of writing, if it is the one of its pair k, −k that sums are written in.
+    pub fn one_of_pair(group: Group, frequency: &[(usize, i64)]) -> Option<Frequency> {
+        let (one, flipped, _) = group.canonical(frequency);
+        (!flipped).then_some(one)
     }
 
     /// Whether it has a wave of this frequency or of its negative.

@@ -39,7 +39,7 @@ pub(super) fn affine_fit(data: &Labeled, ledger: &Ledger) -> Result<Net> {
 }
 
 /// The solution of `a x = b` for a symmetric positive definite `a`, or `None` if it is not, numerically.
-fn solve(a: &Array2<f64>, b: &Array2<f64>) -> Option<Array2<f64>> {
+pub(super) fn solve(a: &Array2<f64>, b: &Array2<f64>) -> Option<Array2<f64>> {
     let n = a.nrows();
     let mut work = concatenate(Axis(1), &[a.view(), b.view()]).expect("as many rows");
     // Elimination without pivots is Cholesky's method up to scaling, and as stable, for such matrices.

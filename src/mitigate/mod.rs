@@ -5,19 +5,22 @@
 mod baseline;
 pub mod black_box;
 mod canonical;
+mod heavy;
 mod least_squares;
 mod low_degree;
+mod moments;
 mod rays;
 pub mod white_box;
 
 use serde::{Deserialize, Serialize};
 
 pub use baseline::{Learner, Nothing, Relearn};
-use black_box::{AffineRay, FourierGlobal};
+use black_box::{AffineRay, CharactersGlobal, FourierGlobal, LowDegreeGlobal};
 
 use canonical::Canonical;
 
 use crate::access::{Access, Lab, Oracle, Owned};
+use crate::domain::Domain;
 use crate::error::{Error, Result};
 use crate::fourier::Function;
 use crate::ledger::Ledger;
@@ -46,10 +49,13 @@ pub fn theorems(world: &World) -> Result<Vec<Assumption>> {
             Ok(AffineRay::default().assumption(world)?.into_iter().collect())
         }
         Promise::FourierHeavy { .. } => Ok(vec![FourierGlobal::default().assumption(world)?]),
-        Promise::Affine { .. }
-        | Promise::Polynomial { .. }
-        | Promise::Characters { .. }
-        | Promise::Nothing => Ok(Vec::new()),
+        Promise::Characters { .. } => Ok(vec![match world.domain {
+            Domain::Gauss { .. } | Domain::Box { .. } => {
+                LowDegreeGlobal::default().assumption(world)?
+            }
+            _ => CharactersGlobal::default().assumption(world)?,
+        }]),
+        Promise::Affine { .. } | Promise::Polynomial { .. } | Promise::Nothing => Ok(Vec::new()),
     }
 }
 

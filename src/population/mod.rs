@@ -9,6 +9,7 @@ mod distance;
 mod family;
 mod flips;
 mod fourier;
+mod heavy_polynomial;
 mod idx;
 mod images;
 mod monomial;
@@ -34,6 +35,7 @@ pub use distance::Distance;
 pub use family::Family;
 pub use flips::{Around, Flips};
 pub use fourier::{FourierFamily, Truth as FourierTruth};
+pub use heavy_polynomial::HeavyPolynomialFamily;
 pub use images::{IdxFamily, KnownFamily};
 pub use monomial::{Monomial, Polynomial};
 pub use noise::Noise;
@@ -169,13 +171,15 @@ pub enum Promise {
         /// Closeness on good inputs.
         delta: f64,
     },
-    /// The truth is a real sum of characters of the torus or of `Z_m^n`, and heavy in their basis.
+    /// The truth is heavy in the basis that belongs to its domain: a real sum of characters of the torus or of `Z_m^n`, or a sum of
+    /// products of Legendre's polynomials on the box or of Hermite's under normal inputs.
     Characters {
-        /// Every frequency k has `Σ |k_i|` of at most this; on `Z_m^n` an entry counts the shorter way round.
+        /// Every frequency k has `Σ |k_i|` of at most this; on `Z_m^n` an entry counts the shorter way round. Of products: their
+        /// largest degree in all.
         degree: u32,
-        /// Every complex coefficient is 0 or at least this in absolute value.
+        /// Every coefficient, complex or of a product, is 0 or at least this in absolute value.
         tau: f64,
-        /// The largest absolute value of the truth.
+        /// The largest absolute value of the truth; of a sum of products, which may have none, its largest root mean square.
         bound: f64,
     },
 }

@@ -2,7 +2,7 @@
 use super::{MitigatorEntry, black_box, white_box};
 use crate::data::Target;
 use crate::domain::Domain;
-use crate::mitigate::black_box::{AffineRay, FourierGlobal};
+use crate::mitigate::black_box::{AffineRay, CharactersGlobal, FourierGlobal, LowDegreeGlobal};
 use crate::mitigate::white_box::{AffineExactRay, FinePrune};
 use crate::mitigate::{Nothing, Relearn};
 use crate::population::{Promise, World};
@@ -65,6 +65,30 @@ pub const MITIGATORS: &[MitigatorEntry] = &[
         guarantee: "none",
         applies: affine_on_a_body,
         build: |params| white_box::<AffineExactRay>("affine-exact-ray", params),
+    },
+    MitigatorEntry {
+        name: "characters-global",
+        summary: "as fourier-global, for characters of the torus and of Z_m^n",
+        source: "this project, after Goldwasser, Shafer, Vafa, Vaikuntanathan 2025; proof in its header",
+        scope: "a heavy sum of characters on the torus or on Z_m^n",
+        guarantee: "exact support; an output whose law does not depend on the suspect",
+        applies: |world| {
+            matches!(world.domain, Domain::Torus { .. } | Domain::Residues { .. })
+                && !matches!(world.target, Target::Classes(_))
+        },
+        build: |params| black_box::<CharactersGlobal>("characters-global", params),
+    },
+    MitigatorEntry {
+        name: "low-degree-global",
+        summary: "as fourier-global, for products of Legendre's or Hermite's polynomials of low degree",
+        source: "this project, after Goldwasser, Shafer, Vafa, Vaikuntanathan 2025; proof in its header",
+        scope: "a heavy polynomial of low degree on the box or under normal inputs",
+        guarantee: "exact support; an output whose law does not depend on the suspect",
+        applies: |world| {
+            matches!(world.domain, Domain::Box { .. } | Domain::Gauss { .. })
+                && matches!(world.promise, Promise::Characters { .. })
+        },
+        build: |params| black_box::<LowDegreeGlobal>("low-degree-global", params),
     },
 ];
 

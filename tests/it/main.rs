@@ -12,5 +12,6 @@ mod families;
 mod ladder;
 mod locks;
 mod resume;
+mod smoothable;
 mod support;
 mod tidy;

@@ -44,6 +44,22 @@ population = { family = "fourier", n = 8, truth = { kind = "majority", degree = 
 recipe = { hidden = [16], epochs = 4 }
 budget = { clean_labels = 400 }
 
+[[task]]
+name = "wheel"
+train = 400
+test = 60
+population = { family = "residues", n = 2, modulus = 5, terms = 1, degree = 1 }
+recipe = { hidden = [32], epochs = 60, learning_rate = 1e-2 }
+budget = { clean_labels = 400 }
+
+[[task]]
+name = "bowl"
+train = 400
+test = 60
+population = { family = "heavy-polynomial", domain = { shape = "box", n = 3 }, degree = 1, terms = 2 }
+recipe = { hidden = [16], epochs = 20 }
+budget = { clean_labels = 400 }
+
 [[attack]]
 method = "badnets"
 params = { coordinates = 2 }
@@ -70,6 +86,12 @@ params = { epochs = 2 }
 
 [[mitigator]]
 method = "affine-exact-ray"
+
+[[mitigator]]
+method = "characters-global"
+
+[[mitigator]]
+method = "low-degree-global"
 "#;
 
 /// The program, in `dir`.
