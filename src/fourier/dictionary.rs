@@ -57,10 +57,10 @@ impl Dictionary {
         match self {
             Self::Products { basis, list } => {
                 let highest = list.iter().flatten().map(|(_, k)| *k).max().unwrap_or(0);
-                let table: Vec<Vec<f64>> = x.iter().map(|x| basis.up_to(highest, *x)).collect();
-                values.extend(list.iter().map(|degrees| {
-                    degrees.iter().map(|&(i, k)| table[i][k as usize]).product::<f64>()
-                }));
+                let mut table = Vec::with_capacity(x.len() * (highest as usize + 1));
+                x.iter().for_each(|x| basis.append_up_to(highest, *x, &mut table));
+                let at = |(i, k): &(usize, u32)| table[i * (highest as usize + 1) + *k as usize];
+                values.extend(list.iter().map(|degrees| degrees.iter().map(at).product::<f64>()));
             }
             Self::Waves { group, list } => {
                 for frequency in list {

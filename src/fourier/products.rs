@@ -42,10 +42,11 @@ pub struct ProductSum {
 }
 
 impl Polynomials {
-    /// `a_j`, what couples degree j to degree j − 1.
+    /// `a_j`, what couples degree j to degree j − 1; 0 for j = 0, which there is nothing below.
     fn coupling(self, j: u32) -> f64 {
         let j = f64::from(j);
         match self {
+            _ if j < 1.0 => 0.0,
             Self::Hermite => j.sqrt(),
             Self::Legendre => j / (4.0 * j * j - 1.0).sqrt(),
         }
@@ -53,13 +54,20 @@ impl Polynomials {
 
     /// `p_0(x), …, p_degree(x)`.
     pub fn up_to(self, degree: u32, x: f64) -> Vec<f64> {
-        let mut values = vec![1.0];
-        for j in 0..degree {
-            let (at, before) = (values[j as usize], j.checked_sub(1).map(|i| values[i as usize]));
-            let next = x * at - before.map_or(0.0, |before| self.coupling(j) * before);
-            values.push(next / self.coupling(j + 1));
-        }
+        let mut values = Vec::with_capacity(degree as usize + 1);
+        self.append_up_to(degree, x, &mut values);
         values
+    }
+
+    /// Appends `p_0(x), …, p_degree(x)` to `values`.
+    pub(super) fn append_up_to(self, degree: u32, x: f64, values: &mut Vec<f64>) {
+        let (mut before, mut at) = (0.0, 1.0);
+        values.push(at);
+        for j in 0..degree {
+            let next = (x * at - self.coupling(j) * before) / self.coupling(j + 1);
+            (before, at) = (at, next);
+            values.push(at);
+        }
     }
 
     /// `p_degree` as a polynomial: the coefficients of 1, x, x², ….

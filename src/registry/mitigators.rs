@@ -92,8 +92,12 @@ pub const MITIGATORS: &[MitigatorEntry] = &[
     },
 ];
 
-/// Whether labels are real, inputs uniform on a known body, and no curved truth is promised.
+/// Whether labels are real, inputs uniform on a known body, and no other truth than an affine one is promised.
 fn affine_on_a_body(world: &World) -> bool {
-    let curved = matches!(world.promise, Promise::Polynomial { degree, .. } if degree > 1);
+    let curved = match world.promise {
+        Promise::Polynomial { degree, .. } => degree > 1,
+        Promise::Characters { .. } => true,
+        _ => false,
+    };
     world.target == Target::Real && world.domain.body().is_some() && !curved
 }

@@ -9,14 +9,16 @@ use absolve::mitigate::{Guarantee, Repaired, theorems};
 use absolve::net::Recipe;
 use absolve::population::Truth;
 use absolve::registry::{AnyMitigator, Built, mitigator_named};
-use absolve::study::{Model, Task};
+use absolve::score;
+use absolve::study::{Model, Spec, Task};
 
-use crate::support::{Function, mitigate, params, publish, seed};
+use crate::support::{Function, mitigate, params, plant, publish, seed};
 
 const TORUS: &str = "{ family = 'trigonometric', n = 3 }";
 const RING: &str = "{ family = 'trigonometric', n = 3, terms = 1 }";
 const RESIDUES: &str = "{ family = 'residues', n = 4, modulus = 5 }";
 const WHEEL: &str = "{ family = 'residues', n = 5, modulus = 4, terms = 1 }";
+const FIVES: &str = "{ family = 'residues', n = 4, modulus = 5, terms = 1 }";
 const BOX: &str = "{ family = 'heavy-polynomial', domain = { shape = 'box', n = 4 } }";
 const GAUSS: &str =
     "{ family = 'heavy-polynomial', domain = { shape = 'gauss', n = 3 }, terms = 2 }";
@@ -65,11 +67,11 @@ fn truth_of(model: &Model) -> impl Fn(&[f64]) -> f64 + Send + Sync + Clone + use
 }
 
 /// Answers with the truth, and where `region` says with the truth and `off` away from 0.
-fn pushed(
+fn pushed<R: Fn(&[f64]) -> bool + Send + Sync + 'static>(
     model: &Model,
-    region: impl Fn(&[f64]) -> bool + Send + Sync + 'static,
+    region: R,
     off: f64,
-) -> impl Oracle + use<> {
+) -> impl Oracle + use<R> {
     let truth = truth_of(model);
     let at = move |x: &[f64]| {
         let y = truth(x);
@@ -115,6 +117,39 @@ fn supports_are_exact_at_the_limit_of_the_theorem_and_the_bits_are_the_same() {
 }
 
 #[test]
+fn trained_nets_give_the_same_function_planted_or_not() {
+    // The first model of each task of the committed study. The theorem's assumption is checked on both nets, and claimed failure is
+    // 1e-3 a net; the seeds are fixed.
+    let spec = Spec::load(std::path::Path::new("experiments/mitigators/bases.toml")).unwrap();
+    for task in &spec.tasks {
+        let model = Model::train(task, 31, &mut |_| {}).unwrap();
+        let (name, mass) = match task.name.as_str() {
+            "residues" => ("characters-global", 0.01),
+            "torus" => ("characters-global", 0.0005),
+            _ => ("low-degree-global", 0.0005),
+        };
+        let planted = plant(&model, "half-space", &format!("mass = {mass}\noffset = 0.5"));
+        assert_ne!(planted.net, model.net);
+        let truth = model.population.truth().unwrap().function(&model.world().domain).unwrap();
+        let functions = [&model.net, &planted.net].map(|net| {
+            let suspect = publish(net.clone(), 2000);
+            mitigate(&suspect, &model, name, "", |repaired| {
+                let repaired = repaired.unwrap();
+                let mut rng = seed(31).stream("check");
+                let assumption = &repaired.assumptions[0];
+                let check = score::check(assumption, net, &*model.population, &mut rng).unwrap();
+                assert!(check.as_ref().unwrap().held, "{}: {check:?}", task.name);
+                assert!(repaired.guarantee.is_some(), "{}: {:?}", task.name, repaired.notes);
+                repaired.function.unwrap()
+            })
+        });
+        assert_eq!(functions[0].same_support(&truth), Some(true), "{}", task.name);
+        let bits = |function: &Sum| serde_json::to_string(function).unwrap();
+        assert_eq!(bits(&functions[0]), bits(&functions[1]), "{}", task.name);
+    }
+}
+
+#[test]
 fn values_are_as_near_as_least_squares_says() {
     // Noise uniform on ±0.01 has variance 0.01²/3. Given XᵀX/m ≥ 1/2 the expected squared error is at most 2σ²D/m; by Markov it
     // is beyond a thousand times that with probability at most 1e-3, and what is meant to be caught is far beyond.
@@ -139,12 +174,12 @@ fn values_are_as_near_as_least_squares_says() {
 
 #[test]
 fn a_threshold_above_the_truth_s_is_answered_with_a_warning_and_no_claim() {
-    // The ring's coefficient is between 1/4 and 1/2. Looked for with 0.75, it is missed or in the gap, and what is left of the
+    // The coefficient of a single wave is between 1/4 and 1/2. Looked for with 0.75, it is missed or in the gap, and what is left of the
     // suspect is more than τ²/16 = 0.035 allows: its mean square is at least 2 · (1/4)² = 0.125.
     for (population, name, toml) in [
         (RING, "characters-global", "tau = 0.75"),
-        (WHEEL, "characters-global", "tau = 0.75\nsearch = 'whole'"),
-        (WHEEL, "characters-global", "tau = 0.75\nsearch = 'tree'"),
+        (FIVES, "characters-global", "tau = 0.75\nsearch = 'whole'"),
+        (FIVES, "characters-global", "tau = 0.75\nsearch = 'tree'"),
         // A product of at most 1, looked for with more than it has.
         (BOX, "low-degree-global", "tau = 1.7"),
         (GAUSS, "low-degree-global", "tau = 1.4"),

@@ -55,7 +55,7 @@ const MOST_MODULUS: u32 = 256;
 const MOST_LISTED: usize = 1 << 16;
 /// Queries beyond which nothing is begun: days of work on any net.
 const MOST_QUERIES: u64 = 1 << 33;
-/// Queries times functions beyond which a list is not gone through: hours of work.
+/// Products of answers and functions beyond which nothing is begun: hours of work.
 const MOST_WORK: f64 = 1e13;
 
 /// Parameters of `characters-global`.
@@ -236,7 +236,7 @@ impl CharactersGlobal {
             let plan = match way {
                 CharacterSearch::Whole => whole(problem),
                 CharacterSearch::List => list(problem),
-                CharacterSearch::Tree | CharacterSearch::Auto => Ok(tree(problem)),
+                CharacterSearch::Tree | CharacterSearch::Auto => tree(problem),
             };
             match plan {
                 Ok(plan) if plan.queries(n) <= MOST_QUERIES => plans.push(plan),
@@ -290,11 +290,17 @@ fn list(problem: &HeavyWaves) -> Result<Plan, String> {
     Ok(Plan::List { list, estimation })
 }
 
-/// The plan to search a coordinate a level.
-fn tree(problem: &HeavyWaves) -> Plan {
+/// The plan to search a coordinate a level, or why not.
+fn tree(problem: &HeavyWaves) -> Result<Plan, String> {
     let failure = problem.search.failure / 2.0;
     let tree = HeavyWaves { search: HeavySearch { failure, ..problem.search }, ..*problem };
-    Plan::Tree { tree, estimation: estimation(problem, 2 * tree.most(), failure) }
+    if tree.most_products() > MOST_WORK {
+        return Err(format!(
+            "a tree may have to take {:.0e} products and cosines, and {MOST_WORK:.0e} are the most",
+            tree.most_products()
+        ));
+    }
+    Ok(Plan::Tree { tree, estimation: estimation(problem, 2 * tree.most(), failure) })
 }
 
 fn estimation(problem: &HeavyWaves, n_functions: usize, failure: f64) -> Estimation {
