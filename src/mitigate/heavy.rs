@@ -17,10 +17,10 @@
 //! Chernoff bound ("User-friendly tail bounds for sums of random matrices", 2012, Theorem 1.1: `D (e^{−1/2} / 2^{−1/2})^{m/R}`, and
 //! `1/2 − ln 2/2 = 0.1534`). Given that, the expected squared distance of the output to `g°` is at most 4ρ²R/m. *Proof.* The
 //! coefficients are off by `(XᵀX/m)⁻¹ v` with `v = (1/m) Σ r_i φ(x_i)` and r the distance of a label to `g°`; `E v = 0` since `g°`
-//! is best, `E|v|² = E r²|φ|²/m ≤ ρ²R/m`, and the inverse is at most 2. ∎ If labels are h plus independent noise of variance at
-//! most σ², the same holds with 2σ²D/m for any inputs with XᵀX/m ≥ 1/2, and without a bound R. Where R is infinite, as Hermite's,
-//! `R = Σ E φ_j⁴` is put in its place to choose m: then nothing says beforehand that XᵀX/m ≥ 1/2 will hold. It is looked at in
-//! every case, and no claim about values is made where it does not hold.
+//! is best, `E|v|² = E r²|φ|²/m ≤ ρ²R/m`, and the inverse is at most 2. ∎ If labels are h plus independent noise of variance
+//! at most σ², the expected squared distance to h, given any inputs at all, is at most `σ² tr (XᵀX)⁻¹`, which the run computes and
+//! reports with σ² estimated from the residuals. Where R is infinite, as Hermite's, `R = Σ E φ_j⁴` is put in its place to choose m: then
+//! nothing says beforehand that XᵀX/m ≥ 1/2 will hold. It is looked at in every case, and said where it does not.
 //!
 //! Nothing in this step has seen the suspect but the list of functions found. So, given that they are exactly the support, the
 //! output is a function of the clean samples alone.
@@ -147,38 +147,45 @@ pub(super) fn fit(found: &Dictionary, n_rows: usize, lab: &mut Lab<'_>) -> Resul
     }
     let clean = lab.clean.draw(n_rows)?;
     let (m, d) = (n_rows as u64, n_functions as u64);
-    // The functions, the products of the normal equations, two eliminations, and residuals.
+    // The functions, the products of the normal equations, three eliminations, and residuals.
     let row = found.flops(clean.xs.ncols()) + 2 * d * (d + 1) + 2 * d + 2;
-    lab.ledger.flops(m * row + 4 * d.pow(3) / 3)?;
+    lab.ledger.flops(m * row + 4 * d.pow(3))?;
+    // Summed up row by row and not by a product of matrices, whose order of adding may differ between processors.
     let mut design = Array2::zeros((n_rows, n_functions));
+    let (mut gram, mut moments) =
+        (Array2::zeros((n_functions, n_functions)), Array2::zeros((n_functions, 1)));
     let mut values = Vec::with_capacity(n_functions);
-    for (x, mut row) in clean.xs.rows().into_iter().zip(design.rows_mut()) {
+    for (k, (x, y)) in clean.xs.rows().into_iter().zip(&clean.ys).enumerate() {
         found.values_at(&x.to_vec(), &mut values);
-        row.iter_mut().zip(&values).for_each(|(to, value)| *to = *value);
+        for (i, a) in values.iter().enumerate() {
+            design[[k, i]] = *a;
+            moments[[i, 0]] += a * y / n_rows as f64;
+            values.iter().enumerate().for_each(|(j, b)| gram[[i, j]] += a * b / n_rows as f64);
+        }
     }
-    let gram = design.t().dot(&design) / n_rows as f64;
-    let moments = design.t().dot(&clean.ys) / n_rows as f64;
     let Some(solution) = solve(&gram, &moments) else {
         let want = "the clean inputs do not determine the functions found; more samples are needed";
         return Err(Error::parameter("samples", n_rows, want));
     };
-    let least = &gram - &(Array2::<f64>::eye(n_functions) * 0.5);
-    let conditioned = solve(&least, &moments).is_some();
-    let residual = (&clean.ys - &design.dot(&solution)).mapv(|r| r * r).sum();
-    let rho2 = residual / (n_rows - n_functions).max(1) as f64;
-    let note = if conditioned {
-        format!(
-            "values by least squares on {n_rows} clean samples, whose labels lie a root mean square of {:.3} from the fit \
-             (measured); if that is independent noise, the values' expected root mean square error is at most {:.4}",
-            rho2.sqrt(),
-            (2.0 * rho2 * n_functions as f64 / n_rows as f64).sqrt()
-        )
-    } else {
-        format!(
-            "values by least squares on {n_rows} clean samples, which determine them poorly: nothing is claimed about their \
-             error, and more samples would help"
-        )
+    let eye = Array2::<f64>::eye(n_functions);
+    let trace = solve(&gram, &eye).map_or(f64::INFINITY, |inverse| inverse.diag().sum());
+    let conditioned = solve(&(&gram - &(&eye * 0.5)), &moments).is_some();
+    let fitted = |row: ndarray::ArrayView1<'_, f64>| {
+        row.iter().zip(&solution).map(|(v, c)| v * c).sum::<f64>()
     };
+    let residuals =
+        design.rows().into_iter().zip(&clean.ys).map(|(row, y)| (y - fitted(row)).powi(2));
+    let residual: f64 = residuals.sum();
+    let rho2 = residual / (n_rows - n_functions).max(1) as f64;
+    let mut note = format!(
+        "values by least squares on {n_rows} clean samples, whose labels lie a root mean square of {:.3} from the fit (measured); \
+         if that is independent noise, the values' expected root mean square error is {:.4}",
+        rho2.sqrt(),
+        (rho2 * trace / n_rows as f64).sqrt()
+    );
+    if !conditioned {
+        note += "; if not, nothing is claimed: the clean inputs determine the functions poorly, and more samples would help";
+    }
     let coefficients: Vec<f64> = solution.column(0).to_vec();
     Ok(Fitted { function: found.sum(&coefficients), note })
 }
