@@ -206,7 +206,7 @@ pub fn heavy_of_all(
     let mut line = vec![(0.0, 0.0); m];
     for axis in 0..n {
         let stride = m.pow(axis as u32);
-        for start in (0..total).filter(|index| index / stride % m == 0) {
+        for start in (0..total).filter(|index| (index / stride).is_multiple_of(m)) {
             for (k, out) in line.iter_mut().enumerate() {
                 *out = (0..m).fold((0.0, 0.0), |(re, im), j| {
                     let (a, b) = (real[start + j * stride], imaginary[start + j * stride]);

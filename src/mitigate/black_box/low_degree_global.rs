@@ -89,6 +89,9 @@ impl Default for LowDegreeGlobal {
     }
 }
 
+/// How large a product of these degrees is, in one sense or another.
+type Size<'a> = dyn Fn(&[(usize, u32)]) -> f64 + 'a;
+
 /// What to look for.
 struct Problem {
     basis: Polynomials,
@@ -199,9 +202,8 @@ impl LowDegreeGlobal {
             return Err(Error::parameter("samples", 0, "at least one clean sample is needed"));
         }
         let n_functions = usize::try_from(n_products(n, degree)).unwrap_or(usize::MAX);
-        let of = |size: &dyn Fn(&[(usize, u32)]) -> f64| {
-            kinds(n, degree).iter().map(|kind| size(kind)).fold(0.0, f64::max)
-        };
+        let of =
+            |size: &Size<'_>| kinds(n, degree).iter().map(|kind| size(kind)).fold(0.0, f64::max);
         let estimation = match basis {
             Polynomials::Legendre => {
                 let largest = of(&supremum);
