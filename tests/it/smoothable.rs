@@ -31,6 +31,9 @@ fn task(population: &str) -> Task {
     .unwrap()
 }
 
+/// Where an adversary answers wrongly.
+type Region = fn(&[f64]) -> bool;
+
 /// What came of a run on an oracle that is no net.
 struct Ran {
     function: Sum,
@@ -90,7 +93,6 @@ fn supports_are_exact_at_the_limit_of_the_theorem_and_the_bits_are_the_same() {
     let side = |x: &[f64]| x[0] > 0.998;
     // P(x > 3.1) = 9.68e-4, where Hermite's polynomials are large.
     let tail = |x: &[f64]| x[0] > 3.1;
-    type Region = fn(&[f64]) -> bool;
     let cases: [(&str, &str, &str, Region, f64); 9] = [
         (TORUS, "characters-global", "search = 'list'", corner, 0.0625 / 0.01),
         (RING, "characters-global", "search = 'tree'", corner, 0.0625 / 0.01),
