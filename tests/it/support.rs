@@ -46,18 +46,18 @@ budget = { clean_labels = 400 }
 
 [[task]]
 name = "wheel"
-train = 400
+train = 2000
 test = 60
 population = { family = "residues", n = 2, modulus = 5, terms = 1, degree = 1 }
-recipe = { hidden = [32], epochs = 60, learning_rate = 1e-2 }
+recipe = { hidden = [32], epochs = 4, batch = 8, learning_rate = 1e-2 }
 budget = { clean_labels = 400 }
 
 [[task]]
 name = "bowl"
-train = 400
+train = 2000
 test = 60
 population = { family = "heavy-polynomial", domain = { shape = "box", n = 3 }, degree = 1, terms = 2 }
-recipe = { hidden = [16], epochs = 20 }
+recipe = { hidden = [16], epochs = 4, batch = 8 }
 budget = { clean_labels = 400 }
 
 [[attack]]
