@@ -44,22 +44,6 @@ population = { family = "fourier", n = 8, truth = { kind = "majority", degree = 
 recipe = { hidden = [16], epochs = 4 }
 budget = { clean_labels = 400 }
 
-[[task]]
-name = "wheel"
-train = 2000
-test = 60
-population = { family = "residues", n = 2, modulus = 5, terms = 1, degree = 1 }
-recipe = { hidden = [32], epochs = 4, batch = 8, learning_rate = 1e-2 }
-budget = { clean_labels = 400 }
-
-[[task]]
-name = "bowl"
-train = 2000
-test = 60
-population = { family = "heavy-polynomial", domain = { shape = "box", n = 3 }, degree = 1, terms = 2 }
-recipe = { hidden = [16], epochs = 4, batch = 8 }
-budget = { clean_labels = 400 }
-
 [[attack]]
 method = "badnets"
 params = { coordinates = 2 }
@@ -86,12 +70,34 @@ params = { epochs = 2 }
 
 [[mitigator]]
 method = "affine-exact-ray"
+"#;
+
+/// A study with tasks for the methods that none of [`TINY`]'s is for.
+pub(crate) const TINY_BASES: &str = r#"
+name = "tiny bases"
+question = "Does everything run?"
+first_seed = 11
+models = 1
+min_attack_success = 0.0
+
+[[task]]
+name = "wheel"
+train = 2000
+test = 60
+population = { family = "residues", n = 2, modulus = 5, terms = 1, degree = 1 }
+recipe = { hidden = [32], epochs = 4, batch = 8, learning_rate = 1e-2 }
+budget = { clean_labels = 400 }
+
+[[task]]
+name = "bowl"
+train = 2000
+test = 60
+population = { family = "heavy-polynomial", domain = { shape = "box", n = 3 }, degree = 1, terms = 2 }
+recipe = { hidden = [16], epochs = 4, batch = 8 }
+budget = { clean_labels = 400 }
 
 [[mitigator]]
-method = "characters-global"
-
-[[mitigator]]
-method = "low-degree-global"
+method = "nothing"
 "#;
 
 /// The program, in `dir`.
