@@ -356,10 +356,19 @@ fn describe(outcome: &Outcome<'_>) -> String {
     for note in outcome.notes {
         text += &format!("note         {note}\n");
     }
-    if let Some(serde_json::Value::Array(terms)) = &outcome.function {
-        for term in terms {
-            text += &format!("             {} {}\n", term["value"], term["support"]);
-        }
-    }
-    text
+    text + &written(outcome.function.as_ref())
+}
+
+/// A recovered function, a basis function a line: its value, or those of its cosine and sine, and which it is.
+fn written(function: Option<&serde_json::Value>) -> String {
+    let Some(function) = function else { return String::new() };
+    let list = |of: &serde_json::Value| of.as_array().cloned().unwrap_or_default();
+    let line = |left: String, which: &serde_json::Value| format!("             {left} {which}\n");
+    let cube = list(function).into_iter().map(|t| line(t["value"].to_string(), &t["support"]));
+    let products =
+        list(&function["terms"]).into_iter().map(|t| line(t["value"].to_string(), &t["degrees"]));
+    let waves = list(&function["waves"])
+        .into_iter()
+        .map(|w| line(format!("{} cos {} sin", w["cos"], w["sin"]), &w["frequency"]));
+    cube.chain(products).chain(waves).collect()
 }

@@ -5,10 +5,13 @@
 //! `Σ_k a_k cos(2π k·x / p) + b_k sin(2π k·x / p)` over one of each pair k, −k, and its complex coefficients are
 //! `(a_k ∓ i b_k) / 2` at ±k. Where k = −k (k = 0, and on `Z_m^n` all k with entries 0 and m/2) the sine is 0 everywhere, the
 //! cosine is ±1, and the coefficient is `a_k`. On `Z_2^n` these are the characters of the cube.
+use serde::{Deserialize, Serialize};
+
 use crate::data::Batch;
 
 /// A group whose characters are summed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Group {
     /// [0, 1)^n with addition modulo 1.
     Torus,
@@ -23,7 +26,8 @@ pub enum Group {
 pub type Frequency = Vec<(usize, i64)>;
 
 /// One wave: `cos · cos(2π k·x / p) + sin · sin(2π k·x / p)`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Wave {
     /// k.
     pub frequency: Frequency,
@@ -34,10 +38,25 @@ pub struct Wave {
 }
 
 /// A sum of waves, ordered by frequency: fewer coordinates first. No two belong to the same pair k, −k.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Written")]
 pub struct TrigSum {
     group: Group,
     waves: Vec<Wave>,
+}
+
+/// A sum as it is read: put in order before it is one.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    group: Group,
+    waves: Vec<Wave>,
+}
+
+impl From<Written> for TrigSum {
+    fn from(Written { group, waves }: Written) -> Self {
+        Self::new(group, waves)
+    }
 }
 
 impl Group {
@@ -76,7 +95,7 @@ impl Group {
     }
 
     /// k·x / p, up to whole turns. On `Z_m^n` it is computed in integers.
-    fn turns(self, frequency: &[(usize, i64)], x: &[f64]) -> f64 {
+    pub(super) fn turns(self, frequency: &[(usize, i64)], x: &[f64]) -> f64 {
         match self {
             Self::Torus => {
                 frequency.iter().map(|&(i, k)| k as f64 * x[i]).sum::<f64>().rem_euclid(1.0)
@@ -139,6 +158,12 @@ impl TrigSum {
         group.canonical(frequency).2
     }
 
+    /// A frequency in its one way of writing, if it is the one of its pair k, −k that sums are written in.
+    pub fn one_of_pair(group: Group, frequency: &[(usize, i64)]) -> Option<Frequency> {
+        let (one, flipped, _) = group.canonical(frequency);
+        (!flipped).then_some(one)
+    }
+
     /// Whether it has a wave of this frequency or of its negative.
     pub fn has(&self, frequency: &[(usize, i64)]) -> bool {
         let (frequency, _, _) = self.group.canonical(frequency);
@@ -153,6 +178,17 @@ impl TrigSum {
     /// Its waves, those of fewer coordinates first.
     pub fn waves(&self) -> &[Wave] {
         &self.waves
+    }
+
+    /// The frequencies of its waves, in order.
+    pub fn frequencies(&self) -> Vec<&[(usize, i64)]> {
+        self.waves.iter().map(|wave| wave.frequency.as_slice()).collect()
+    }
+
+    /// Multiplications, additions and the like to evaluate it once: two an entry of a frequency, and six a wave for cosine,
+    /// sine and the sum.
+    pub fn flops(&self) -> u64 {
+        self.waves.iter().map(|wave| 2 * wave.frequency.len() as u64 + 6).sum()
     }
 
     /// Its value at one point of the group.

@@ -2,12 +2,12 @@
 use crate::access::Oracle;
 use crate::data::{Batch, Shape};
 use crate::error::Result;
-use crate::fourier::FourierSum;
+use crate::fourier::Function;
 use crate::ledger::Ledger;
 
-/// A sum of characters that answers: no net, no queries.
+/// A sum of basis functions that answers: no net, no queries.
 pub(super) struct Canonical<'a> {
-    pub(super) function: FourierSum,
+    pub(super) function: Function,
     pub(super) shape: Shape,
     pub(super) ledger: &'a Ledger,
 }

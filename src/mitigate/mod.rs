@@ -7,9 +7,11 @@ pub mod black_box;
 mod canonical;
 mod certificate;
 mod dictionary;
+mod heavy;
 mod least_squares;
 mod local;
 mod low_degree;
+mod moments;
 mod plan;
 mod rays;
 mod repeat;
@@ -22,7 +24,7 @@ pub mod white_box;
 use serde::{Deserialize, Serialize};
 
 pub use baseline::{Learner, Nothing, Relearn};
-use black_box::{AffineRay, FourierGlobal};
+use black_box::{AffineRay, CharactersGlobal, FourierGlobal, LowDegreeGlobal};
 pub use plan::{Claim, Claims, Plan};
 
 use canonical::Canonical;
@@ -30,8 +32,9 @@ pub use certificate::Noise;
 pub use screen::Fallback;
 
 use crate::access::{Access, Lab, Oracle, Owned};
+use crate::domain::Domain;
 use crate::error::{Error, Result};
-use crate::fourier::FourierSum;
+use crate::fourier::Function;
 use crate::ledger::Ledger;
 use crate::net::Net;
 use crate::population::{Promise, World};
@@ -66,10 +69,13 @@ pub fn theorems(world: &World) -> Result<Vec<Assumption>> {
             Ok(AffineRay::default().assumption(world)?.into_iter().collect())
         }
         Promise::FourierHeavy { .. } => Ok(vec![FourierGlobal::default().assumption(world)?]),
-        Promise::Affine { .. }
-        | Promise::Polynomial { .. }
-        | Promise::Characters { .. }
-        | Promise::Nothing => Ok(Vec::new()),
+        Promise::Characters { .. } => Ok(vec![match world.domain {
+            Domain::Gauss { .. } | Domain::Box { .. } => {
+                LowDegreeGlobal::default().assumption(world)?
+            }
+            _ => CharactersGlobal::default().assumption(world)?,
+        }]),
+        Promise::Affine { .. } | Promise::Polynomial { .. } | Promise::Nothing => Ok(Vec::new()),
     }
 }
 
@@ -94,7 +100,7 @@ pub struct Repaired<'a> {
     /// Its own net, if it answers with one: what can be saved.
     pub net: Option<Net>,
     /// The function it recovered, if it recovers one.
-    pub function: Option<FourierSum>,
+    pub function: Option<Function>,
     /// Warnings and remarks.
     pub notes: Vec<String>,
     /// Where it is proved that, except with a probability, all of this is one function of the clean samples and the method's
@@ -131,7 +137,8 @@ impl<'a> Repaired<'a> {
     }
 
     /// A function that was recovered, and that answers without the suspect.
-    pub fn recovered(function: FourierSum, lab: &Lab<'a>) -> Self {
+    pub fn recovered(function: impl Into<Function>, lab: &Lab<'a>) -> Self {
+        let function = function.into();
         let (shape, ledger) = (lab.world.shape(), lab.ledger);
         let canonical = Canonical { function: function.clone(), shape, ledger };
         Self { function: Some(function), ..Self::unclaimed(canonical) }

@@ -3,9 +3,9 @@ use serde::{Deserialize, Serialize};
 
 use super::catalogue::{FASHION_MNIST, MNIST};
 use super::{
-    AffineFamily, CsvFamily, DecisionTreeFamily, DigitsFamily, FourierFamily, IdxFamily,
-    KnownFamily, LengthFamily, NpyFamily, Part, PolynomialFamily, Population, ResiduesFamily,
-    TrigonometricFamily, World,
+    AffineFamily, CsvFamily, DecisionTreeFamily, DigitsFamily, FourierFamily,
+    HeavyPolynomialFamily, IdxFamily, KnownFamily, LengthFamily, NpyFamily, Part, PolynomialFamily,
+    Population, ResiduesFamily, TrigonometricFamily, World,
 };
 use crate::error::{Error, Result};
 use crate::rng::Seed;
@@ -40,6 +40,8 @@ pub enum Family {
     Residues(ResiduesFamily),
     /// Whether a normal input is long.
     Length(LengthFamily),
+    /// A random sparse sum of products of orthonormal polynomials.
+    HeavyPolynomial(HeavyPolynomialFamily),
 }
 
 impl Family {
@@ -59,6 +61,7 @@ impl Family {
             Self::Trigonometric(family) => family.build(seed),
             Self::Residues(family) => family.build(seed),
             Self::Length(family) => family.build(seed),
+            Self::HeavyPolynomial(family) => family.build(seed),
         }
     }
 
@@ -78,6 +81,7 @@ impl Family {
             Self::Trigonometric(family) => family.world(),
             Self::Residues(family) => family.world(),
             Self::Length(family) => family.world(),
+            Self::HeavyPolynomial(family) => family.world(),
         }
     }
 
@@ -92,6 +96,7 @@ impl Family {
             ("trigonometric", Self::Trigonometric(TrigonometricFamily::default())),
             ("residues", Self::Residues(ResiduesFamily::default())),
             ("length", Self::Length(LengthFamily::default())),
+            ("heavy-polynomial", Self::HeavyPolynomial(HeavyPolynomialFamily::default())),
             ("fashion-mnist", Self::FashionMnist(KnownFamily::default())),
             ("mnist", Self::Mnist(KnownFamily::default())),
         ]
@@ -114,6 +119,9 @@ impl Family {
             }
             Self::Length(_) => "whether a normal input is longer than the median",
             Self::Residues(_) => "a random sum of characters of Z_m^n, with bounded label noise",
+            Self::HeavyPolynomial(_) => {
+                "a random sparse sum of Legendre products on the box, or of Hermite products of normal inputs"
+            }
             Self::Idx(_) => "images from a folder of idx files",
             Self::FashionMnist(_) => FASHION_MNIST.summary,
             Self::Mnist(_) => MNIST.summary,

@@ -9,6 +9,7 @@ mod distance;
 mod family;
 mod flips;
 mod fourier;
+mod heavy_polynomial;
 mod idx;
 mod images;
 mod length;
@@ -35,6 +36,7 @@ pub use distance::Distance;
 pub use family::Family;
 pub use flips::{Around, Flips};
 pub use fourier::{FourierFamily, Truth as FourierTruth};
+pub use heavy_polynomial::HeavyPolynomialFamily;
 pub use images::{IdxFamily, KnownFamily};
 pub use length::LengthFamily;
 pub use monomial::{Monomial, Polynomial};
@@ -47,7 +49,7 @@ pub use trigonometric::{ResiduesFamily, TrigonometricFamily};
 use crate::data::{Batch, Labeled, Shape, Target, column};
 use crate::domain::Domain;
 use crate::error::Result;
-use crate::fourier::{DecisionTree, FourierSum, TrigSum};
+use crate::fourier::{DecisionTree, FourierSum, Function, Polynomials, ProductSum, TrigSum};
 use crate::rng::Rng;
 
 /// A distribution of labelled inputs that can be sampled at will, or a finite data set split for it.
@@ -171,13 +173,15 @@ pub enum Promise {
         /// Closeness on good inputs.
         delta: f64,
     },
-    /// The truth is a real sum of characters of the torus or of `Z_m^n`, and heavy in their basis.
+    /// The truth is heavy in the basis that belongs to its domain: a real sum of characters of the torus or of `Z_m^n`, or a sum of
+    /// products of Legendre's polynomials on the box or of Hermite's under normal inputs.
     Characters {
-        /// Every frequency k has `Σ |k_i|` of at most this; on `Z_m^n` an entry counts the shorter way round.
+        /// Every frequency k has `Σ |k_i|` of at most this; on `Z_m^n` an entry counts the shorter way round. Of products: their
+        /// largest degree in all.
         degree: u32,
-        /// Every complex coefficient is 0 or at least this in absolute value.
+        /// Every coefficient, complex or of a product, is 0 or at least this in absolute value.
         tau: f64,
-        /// The largest absolute value of the truth.
+        /// The largest absolute value of the truth; of a sum of products, which may have none, its largest root mean square.
         bound: f64,
     },
 }
@@ -234,6 +238,32 @@ impl Truth {
             | Self::Polynomial(_)
             | Self::Trigonometric(_)
             | Self::Length { .. } => None,
+        }
+    }
+
+    /// It written out in the basis that belongs to `domain`, where it has one and is small enough: characters on the cube, waves
+    /// on the torus and on `Z_m^n`, products of Legendre's polynomials on the box and of Hermite's under normal inputs.
+    pub fn function(&self, domain: &Domain) -> Option<Function> {
+        let basis = match domain {
+            Domain::Gauss { .. } => Some(Polynomials::Hermite),
+            Domain::Box { .. } => Some(Polynomials::Legendre),
+            _ => None,
+        };
+        match self {
+            Self::Fourier(_) | Self::Tree(_) => Some(self.spectrum()?.into_owned().into()),
+            Self::Trigonometric(sum) => Some(sum.clone().into()),
+            Self::Polynomial(polynomial) if polynomial.origin().iter().all(|x| x.abs() <= 0.0) => {
+                let terms = polynomial.terms().iter();
+                let terms = terms.map(|term| (term.powers.as_slice(), term.value));
+                Some(ProductSum::of_monomials(basis?, terms).into())
+            }
+            Self::Polynomial(_) | Self::Length { .. } => None,
+            Self::Affine { weights, offset } => {
+                let powers: Vec<[(usize, u32); 1]> = (0..weights.len()).map(|i| [(i, 1)]).collect();
+                let slopes = powers.iter().zip(weights).map(|(power, w)| (power.as_slice(), *w));
+                let all = slopes.chain([([].as_slice(), *offset)]);
+                Some(ProductSum::of_monomials(basis?, all).into())
+            }
         }
     }
 }

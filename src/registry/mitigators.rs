@@ -3,8 +3,8 @@ use super::{MitigatorEntry, black_box, white_box};
 use crate::data::Target;
 use crate::domain::Domain;
 use crate::mitigate::black_box::{
-    AffineAverage, AffineContract, AffineGauss, AffineRay, Distil, FourierGlobal, LowDensityFilter,
-    ScaleUp, Smooth, Strip,
+    AffineAverage, AffineContract, AffineGauss, AffineRay, CharactersGlobal, Distil, FourierGlobal,
+    LowDegreeGlobal, LowDensityFilter, ScaleUp, Smooth, Strip,
 };
 use crate::mitigate::white_box::{AffineExactRay, FinePrune};
 use crate::mitigate::{Nothing, Relearn};
@@ -148,14 +148,42 @@ pub const MITIGATORS: &[MitigatorEntry] = &[
         applies: |world| !matches!(world.domain, Domain::Torus { .. } | Domain::Residues { .. }),
         build: |params| black_box::<LowDensityFilter>("low-density-filter", params),
     },
+    MitigatorEntry {
+        name: "characters-global",
+        summary: "as fourier-global, for characters of the torus and of Z_m^n",
+        source: "this project, after Goldwasser, Shafer, Vafa, Vaikuntanathan 2025; proof in its header",
+        scope: "a heavy sum of characters on the torus or on Z_m^n",
+        guarantee: "exact support; an output whose law does not depend on the suspect",
+        applies: |world| {
+            matches!(world.domain, Domain::Torus { .. } | Domain::Residues { .. })
+                && !matches!(world.target, Target::Classes(_))
+        },
+        build: |params| black_box::<CharactersGlobal>("characters-global", params),
+    },
+    MitigatorEntry {
+        name: "low-degree-global",
+        summary: "as fourier-global, for products of Legendre's or Hermite's polynomials of low degree",
+        source: "this project, after Goldwasser, Shafer, Vafa, Vaikuntanathan 2025; proof in its header",
+        scope: "a heavy polynomial of low degree on the box or under normal inputs",
+        guarantee: "exact support; an output whose law does not depend on the suspect",
+        applies: |world| {
+            matches!(world.domain, Domain::Box { .. } | Domain::Gauss { .. })
+                && matches!(world.promise, Promise::Characters { .. })
+        },
+        build: |params| black_box::<LowDegreeGlobal>("low-degree-global", params),
+    },
 ];
 
-/// Whether labels are real, inputs uniform on a known body, and no curved truth is promised.
+/// Whether labels are real, inputs uniform on a known body, and no other truth than an affine one is promised.
 fn affine_on_a_body(world: &World) -> bool {
     world.target == Target::Real && world.domain.body().is_some() && !curved(world)
 }
 
 /// Whether the promised truth need not be affine.
 fn curved(world: &World) -> bool {
-    matches!(world.promise, Promise::Polynomial { degree, .. } if degree > 1)
+    match world.promise {
+        Promise::Polynomial { degree, .. } => degree > 1,
+        Promise::Characters { .. } => true,
+        _ => false,
+    }
 }

@@ -10,10 +10,10 @@ use super::summary::NOTHING;
 use crate::access::{LabSeeds, Owned, Suspect};
 use crate::attack::{Planted, Trigger};
 use crate::error::{Error, Result};
+use crate::fourier::Function;
 use crate::ledger::{Budget, Ledger};
 use crate::mitigate::{Assumption, Repaired, theorems};
 use crate::net::Net;
-use crate::population::Truth;
 use crate::registry::AnyMitigator;
 use crate::score::{self, AssumptionCheck, AttackFacts, Exam};
 
@@ -176,16 +176,21 @@ impl<'a> Subject<'a> {
         let answers = suspect.spent() - prepare;
         let Repaired { guarantee, assumptions, function, notes, .. } = repaired;
         let assumptions = checks(&assumptions, &self.net, self.made)?;
-        let truth = self.made.population.truth().and_then(Truth::spectrum);
-        let truth = truth.as_deref();
-        let support_exact = match (&function, truth) {
-            (Some(function), Some(truth)) => Some(function.supports() == truth.supports()),
+        let domain = &self.made.population.world().domain;
+        let written = |_: &Function| self.made.population.truth()?.function(domain);
+        let truth = function.as_ref().and_then(written);
+        let support_exact = match (&function, &truth) {
+            (Some(function), Some(truth)) => function.same_support(truth),
             _ => None,
         };
         // Spectra are for methods that looked at the suspect's: those with an assumption about it.
         let found = function.as_ref().filter(|_| !assumptions.is_empty());
         let picture = (with_picture && (found.is_some() || name == NOTHING))
-            .then(|| picture::of(&self.net, &self.exam, found, truth))
+            .then(|| {
+                let cube = |of: Option<&'_ Function>| of.and_then(Function::cube).cloned();
+                let (found, truth) = (cube(found), cube(truth.as_ref()));
+                picture::of(&self.net, &self.exam, found.as_ref(), truth.as_ref())
+            })
             .flatten();
         debug_assert_eq!(self.trigger.is_some(), scores.attack_success.is_some());
         Ok(Measured {
@@ -203,7 +208,7 @@ impl<'a> Subject<'a> {
             guarantee,
             notes,
             support_exact,
-            function: function.filter(|function| function.terms().len() <= MOST_TERMS),
+            function: function.filter(|function| function.n_terms() <= MOST_TERMS),
             picture,
         })
     }

@@ -3,7 +3,7 @@
 //! Records hold no clock times, so two runs of the same plan can be compared byte for byte.
 use serde::{Deserialize, Serialize};
 
-use crate::fourier::{FourierSum, Term};
+use crate::fourier::{Function, Term};
 use crate::ledger::Cost;
 pub use crate::mitigate::Guarantee;
 use crate::net::Epoch;
@@ -79,7 +79,7 @@ pub struct Measured {
     /// Warnings and remarks of the mitigator.
     pub notes: Vec<String>,
     /// The function it recovered, where it recovers one.
-    pub function: Option<FourierSum>,
+    pub function: Option<Function>,
     /// Whether that function's support is exactly the truth's, where there is a truth to compare with.
     pub support_exact: Option<bool>,
     /// Something to look at; kept for model 0 under the mitigator `nothing` or the one that recovers a function.

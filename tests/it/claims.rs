@@ -12,7 +12,7 @@ use absolve::score::{self, Exam};
 use absolve::stats::binomial_tail;
 use absolve::study::{Model, Task};
 
-use crate::support::{Function, mitigate, plant, publish, seed, task};
+use crate::support::{Function, mitigate, plant, publish, seed, sum_of, task};
 
 /// The seeds of models that these tests train: not those of the default study.
 const SEEDS: std::ops::Range<u64> = 500..504;
@@ -37,7 +37,7 @@ fn fourier_global_recovers_the_same_bits_from_a_planted_net_as_from_its_clean_tw
                         score::check(assumption, net, &*model.population, &mut rng).unwrap();
                     assert!(check.unwrap().held, "the theorem's assumption holds here");
                 }
-                repaired.function.unwrap()
+                sum_of(repaired)
             });
             assert_eq!(function.supports(), truth.supports(), "seed {number}");
             recovered.push(function);
@@ -71,7 +71,7 @@ fn the_tree_and_the_transform_find_the_same_characters_in_a_trained_net() {
             let suspect = publish(planted.net.clone(), 400);
             let toml = format!("search = {search:?}");
             mitigate(&suspect, &model, "fourier-global", &toml, |repaired| {
-                (repaired.unwrap().function.unwrap(), suspect.spent().queries)
+                (sum_of(repaired.unwrap()), suspect.spent().queries)
             })
         };
         let ((by_tree, tree_queries), (by_transform, transform_queries)) =
@@ -106,7 +106,7 @@ fn exact_support_on_a_cube_of_twenty_and_on_decision_trees() {
                 score::check(&repaired.assumptions[0], &planted.net, &*model.population, &mut rng);
             let check = check.unwrap().unwrap();
             assert!(check.held, "{check:?}");
-            assert_eq!(repaired.function.unwrap().supports(), truth.supports());
+            assert_eq!(sum_of(repaired).supports(), truth.supports());
         });
     }
 }

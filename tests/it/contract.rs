@@ -8,11 +8,12 @@ use absolve::net::Net;
 use absolve::registry::{ATTACKS, MITIGATORS};
 use absolve::study::{Model, Spec};
 
-use crate::support::{TINY, mitigate, plant, publish, some_inputs};
+use crate::support::{TINY, TINY_BASES, mitigate, plant, publish, some_inputs};
 
 fn models() -> Vec<Model> {
-    let spec = Spec::parse(TINY, "tiny").unwrap();
-    spec.tasks.iter().map(|task| Model::train(task, 3, &mut |_| {}).unwrap()).collect()
+    let specs = [TINY, TINY_BASES].map(|text| Spec::parse(text, "tiny").unwrap());
+    let tasks = specs.iter().flat_map(|spec| &spec.tasks);
+    tasks.map(|task| Model::train(task, 3, &mut |_| {}).unwrap()).collect()
 }
 
 /// Every mitigator with every model of a task that it applies to.

@@ -15,7 +15,7 @@ use absolve::mitigate::{Mitigator, Repaired};
 use absolve::study::{Model, Task};
 
 use self::adversary::{Adversary, Attack, BOUND};
-use crate::support::{Function, seed};
+use crate::support::{Function, seed, sum_of};
 
 /// Certified failure in these tests: with at most 100 searches each, a false alarm has probability at most 1e-7.
 const FAILURE: f64 = 1e-9;
@@ -187,7 +187,7 @@ fn planted_characters_are_taken_out_and_the_output_is_the_same_to_the_last_bit()
     let want = repair(&model, method, &clean, |repaired| {
         let repaired = repaired.unwrap();
         assert!(repaired.guarantee.is_some(), "{:?}", repaired.notes);
-        repaired.function.unwrap()
+        sum_of(repaired)
     });
     assert_eq!(want.supports(), truth.supports());
     let planted = [0.1, 0.3, 0.9].map(|weight| {
@@ -197,7 +197,8 @@ fn planted_characters_are_taken_out_and_the_output_is_the_same_to_the_last_bit()
     for (i, at) in planted.into_iter().enumerate() {
         let (function, notes) = repair(&model, method, &Function { n: 40, at }, |repaired| {
             let repaired = repaired.unwrap();
-            (repaired.function.unwrap(), repaired.notes)
+            let notes = repaired.notes.clone();
+            (sum_of(repaired), notes)
         });
         let bits = |f: &FourierSum| -> Vec<(Vec<usize>, u64)> {
             f.terms().iter().map(|t| (t.support.clone(), t.value.to_bits())).collect()
@@ -255,13 +256,8 @@ fn hashed_and_tree_find_the_same_and_round_answers_signs() {
             assert!(answers.iter().all(|y| (y.abs() - 1.0).abs() < 1e-15));
             assert_eq!(answers, truth.at_all(&xs).mapv(f64::signum));
             assert_eq!(repaired.oracle.shape(), Shape { inputs: 16, outputs: 1 });
-            repaired
-                .function
-                .unwrap()
-                .supports()
-                .into_iter()
-                .map(<[usize]>::to_vec)
-                .collect::<Vec<_>>()
+            let found = sum_of(repaired);
+            found.supports().into_iter().map(<[usize]>::to_vec).collect::<Vec<_>>()
         })
     };
     let hashed = supports(Search::Hashed);
@@ -288,7 +284,7 @@ fn the_ledger_stops_the_hashed_search_at_the_query_and_charges_every_one() {
         let toml = "search = \"hashed\"";
         let ended =
             crate::support::mitigate(&suspect, &model, "fourier-global", toml, |repaired| {
-                repaired.map(|repaired| repaired.function.unwrap())
+                repaired.map(sum_of)
             });
         (ended, suspect.spent())
     };

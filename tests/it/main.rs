@@ -18,5 +18,6 @@ mod local_plans;
 mod locks;
 mod practical;
 mod resume;
+mod smoothable;
 mod support;
 mod tidy;

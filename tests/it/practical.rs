@@ -578,7 +578,7 @@ fn pursuit_over_characters_gives_a_function_to_read_and_misses_what_is_of_higher
         let learner = Learner::MatchingPursuit;
         let relearn = Relearn { samples: None, learner, degree: Some(degree) };
         let (function, cost) =
-            with((&relearn, &oracle), &clean, 3, |r| r.unwrap().function.unwrap());
+            with((&relearn, &oracle), &clean, 3, |r| crate::support::sum_of(r.unwrap()));
         assert_eq!(cost.clean_labels, 200);
         let large = function.terms().iter().filter(|term| term.value.abs() > 1e-9);
         large.map(|term| term.support.clone()).collect::<Vec<_>>()

@@ -4,6 +4,7 @@ use std::path::Path;
 use absolve::access::{LabSeeds, Oracle, Suspect};
 use absolve::data::{Batch, Shape};
 use absolve::error::Result;
+use absolve::fourier::FourierSum;
 use absolve::ledger::Budget;
 use absolve::mitigate::Repaired;
 use absolve::registry::{Built, Params, attack_named, mitigator_named};
@@ -89,6 +90,34 @@ params = { groups = 3 }
 method = "affine-gauss"
 "#;
 
+/// A study with tasks for the methods that none of [`TINY`]'s is for.
+pub(crate) const TINY_BASES: &str = r#"
+name = "tiny bases"
+question = "Does everything run?"
+first_seed = 11
+models = 1
+min_attack_success = 0.0
+
+[[task]]
+name = "wheel"
+train = 2000
+test = 60
+population = { family = "residues", n = 2, modulus = 5, terms = 1, degree = 1 }
+recipe = { hidden = [32], epochs = 4, batch = 8, learning_rate = 1e-2 }
+budget = { clean_labels = 400 }
+
+[[task]]
+name = "bowl"
+train = 2000
+test = 60
+population = { family = "heavy-polynomial", domain = { shape = "box", n = 3 }, degree = 1, terms = 2 }
+recipe = { hidden = [16], epochs = 4, batch = 8 }
+budget = { clean_labels = 400 }
+
+[[mitigator]]
+method = "nothing"
+"#;
+
 /// The program, in `dir`.
 pub(crate) fn absolve(dir: &Path) -> Command {
     let mut command = Command::cargo_bin("absolve").expect("the binary of this package");
@@ -137,6 +166,11 @@ pub(crate) fn mitigate<T>(
         LabSeeds { samples: seed.child("clean"), method: seed.child("mitigator").child(name) };
     let mut lab = suspect.lab(&*model.population, &model.task.recipe, seeds);
     look(method.mitigate(suspect, &mut lab))
+}
+
+/// The sum of characters of the cube that was recovered.
+pub(crate) fn sum_of(repaired: Repaired<'_>) -> FourierSum {
+    repaired.function.unwrap().cube().unwrap().clone()
 }
 
 /// A suspect without limits but on clean labels.

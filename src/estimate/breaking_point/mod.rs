@@ -26,7 +26,7 @@ use crate::data::Batch;
 use crate::error::{Error, Result};
 use crate::mitigate::{Assumption, Guarantee, Repaired};
 use crate::net::Net;
-use crate::population::{Truth, World};
+use crate::population::World;
 use crate::registry::mitigator_named;
 use crate::score::check;
 use crate::stats::{Proportion, binomial_tail};
@@ -218,13 +218,15 @@ fn on_axis(
 
 /// A global run: failed unless the characters are exactly the truth's.
 fn judge_support(model: &Model, repaired: &Repaired<'_>) -> Result<Proportion> {
-    let truth = model.population.truth().and_then(Truth::spectrum);
+    let domain = model.world().domain;
+    let truth = model.population.truth().and_then(|truth| truth.function(&domain));
     let (Some(truth), Some(found)) = (truth, &repaired.function) else {
         let why =
             "it came with no error bar and recovered no characters, so there is nothing to judge";
         return Err(Error::assumption("breaking-point", why));
     };
-    Ok(Proportion { hits: u64::from(truth.supports() != found.supports()), of: 1 })
+    let same = truth.same_support(found) == Some(true);
+    Ok(Proportion { hits: u64::from(!same), of: 1 })
 }
 
 /// Local answers: those beyond the bar fail.

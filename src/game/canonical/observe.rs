@@ -77,12 +77,15 @@ impl Seen {
         }
         let (mut support, mut about) = (None, Vec::new());
         if let Some(function) = &repaired.function {
-            let terms = function.terms();
-            terms.iter().for_each(|term| {
-                all.update(format!("{:?} {:x};", term.support, term.value.to_bits()));
-            });
-            support = Some(hex(Sha256::new_with_prefix(format!("{:?}", function.supports()))));
-            about = vec![terms.len() as f64, terms.iter().map(|term| term.value.powi(2)).sum()];
+            let terms = function.coefficients();
+            for (_, value) in &terms {
+                all.update(value.to_bits().to_le_bytes());
+            }
+            let names: Vec<&str> = terms.iter().map(|(name, _)| name.as_str()).collect();
+            let names = names.join(";");
+            all.update(&names);
+            support = Some(hex(Sha256::new_with_prefix(&names)));
+            about = vec![terms.len() as f64, terms.iter().map(|(_, value)| value.powi(2)).sum()];
         }
         let answers: Vec<f64> = answers.iter().copied().collect();
         answers.iter().for_each(|y| all.update(y.to_bits().to_le_bytes()));
