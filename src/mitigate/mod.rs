@@ -8,6 +8,7 @@ mod canonical;
 mod least_squares;
 mod low_degree;
 mod rays;
+mod univariate;
 pub mod white_box;
 
 use serde::{Deserialize, Serialize};
