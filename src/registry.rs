@@ -14,7 +14,7 @@ pub use obfuscation::{BuiltObfuscation, OBFUSCATIONS, ObfuscationEntry, obfuscat
 use crate::access::{Access, Gradients, Lab, Oracle, Suspect, WhiteBox};
 use crate::attack::Attack;
 use crate::error::{Error, Result};
-use crate::mitigate::{Mitigator, Repaired};
+use crate::mitigate::{Mitigator, Plan, Repaired};
 use crate::population::World;
 
 /// Parameters of a method, as a specification gives them.
@@ -94,6 +94,15 @@ impl AnyMitigator {
             Self::Oracle(it) => it.check(world),
             Self::Gradients(it) => it.check(world),
             Self::WhiteBox(it) => it.check(world),
+        }
+    }
+
+    /// What it will do in a world, where that is known beforehand.
+    pub fn plan(&self, world: &World) -> Result<Option<Plan>> {
+        match self {
+            Self::Oracle(it) => it.plan(world),
+            Self::Gradients(it) => it.plan(world),
+            Self::WhiteBox(it) => it.plan(world),
         }
     }
 

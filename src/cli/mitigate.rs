@@ -9,7 +9,7 @@ use crate::access::{LabSeeds, Suspect};
 use crate::data::Shape;
 use crate::error::{Error, Result};
 use crate::ledger::{Budget, Cost};
-use crate::mitigate::{Guarantee, Repaired};
+use crate::mitigate::{Claim, Guarantee, Plan, Repaired};
 use crate::net::{ModelFile, Provenance, Recipe};
 use crate::population::{Population, Table, World};
 use crate::registry::{AnyMitigator, Params, mitigator_named};
@@ -69,7 +69,7 @@ pub(super) struct Args {
     /// Most queries before the first answer [default: the task's budget]
     #[arg(long)]
     max_queries: Option<u64>,
-    /// Print as one JSON document: cost, guarantee, notes, function, answers with error bars
+    /// Print as one JSON document: plan, cost, guarantee, notes, function, answers each with its error bar and failure probability
     #[arg(long)]
     json: bool,
 }
@@ -90,6 +90,7 @@ struct Outcome<'a> {
     params: &'a Params,
     suspect: String,
     forward_flops: Option<u64>,
+    plan: Option<Plan>,
     prepare: Cost,
     answers: Option<Answers>,
     guarantee: &'a Option<Guarantee>,
@@ -103,6 +104,8 @@ struct Answers {
     n: usize,
     error_bar: Option<f64>,
     failure_probability: Option<f64>,
+    /// What is claimed of each answer.
+    claims: Vec<Option<Claim>>,
     values: Vec<Vec<f64>>,
 }
 
@@ -125,6 +128,10 @@ impl Args {
         let Setting { population, recipe, mut budget, per_answer, number } =
             self.setting(file.as_ref())?;
         built.method.check(population.world())?;
+        let plan = built.method.plan(population.world())?;
+        if let Some(plan) = &plan {
+            streams.say(&format!("plan         {plan}"));
+        }
         budget.queries = self.max_queries.or(budget.queries);
         let suspect = match (&file, program) {
             (Some(file), _) => Suspect::publish(file.net.clone(), budget),
@@ -156,6 +163,7 @@ impl Args {
                 .as_ref()
                 .map_or_else(|| program.unwrap_or_default().to_owned(), |file| file.net.sha256()),
             forward_flops: file.as_ref().map(|file| file.net.forward_flops()),
+            plan,
             prepare,
             answers,
             guarantee: &repaired.guarantee,
@@ -255,6 +263,7 @@ impl Args {
             n: xs.nrows(),
             error_bar: guarantee.and_then(|guarantee| guarantee.error_bar),
             failure_probability: guarantee.map(|guarantee| guarantee.failure_probability),
+            claims: xs.rows().into_iter().map(|x| repaired.claim_at(&x.to_vec())).collect(),
             values: answers.rows().into_iter().map(|row| row.to_vec()).collect(),
         }))
     }
@@ -292,6 +301,18 @@ fn save(
     }
 }
 
+/// The bars of answers, where they differ or some answers have none.
+fn bars(claims: &[Option<Claim>]) -> String {
+    let bars: Vec<f64> = claims.iter().flatten().map(|claim| claim.error_bar).collect();
+    let least = bars.iter().copied().fold(f64::INFINITY, f64::min);
+    let most = bars.iter().copied().fold(0.0, f64::max);
+    if bars.is_empty() || (bars.len() == claims.len() && most <= least) {
+        return String::new();
+    }
+    let without = claims.len() - bars.len();
+    format!("error bars   from {least:.4} to {most:.4}, {without} answers without one\n")
+}
+
 fn describe(outcome: &Outcome<'_>) -> String {
     let work = |flops: u64| match outcome.forward_flops {
         Some(forward) => format!("{:.1} forward passes of work", flops as f64 / forward as f64),
@@ -314,6 +335,7 @@ fn describe(outcome: &Outcome<'_>) -> String {
     );
     if let Some(answers) = &outcome.answers {
         text += &format!("{} answers   {}\n", answers.n, cost(&answers.cost));
+        text += &bars(&answers.claims);
     }
     if let Some(guarantee) = outcome.guarantee {
         let chance = guarantee.failure_probability;

@@ -7,6 +7,7 @@ pub mod black_box;
 mod canonical;
 mod least_squares;
 mod low_degree;
+mod plan;
 mod rays;
 mod univariate;
 pub mod white_box;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub use baseline::{Learner, Nothing, Relearn};
 use black_box::{AffineRay, FourierGlobal};
+pub use plan::{Claim, Claims, Plan};
 
 use canonical::Canonical;
 
@@ -32,6 +34,14 @@ pub trait Mitigator: Send + Sync {
 
     /// Checks its parameters against a world, before anything is trained or asked.
     fn check(&self, world: &World) -> Result<()>;
+
+    /// What it will do in this world and what it will claim, before anything is asked; `None` where that is not known beforehand.
+    ///
+    /// # Errors
+    /// Where `check` would fail.
+    fn plan(&self, world: &World) -> Result<Option<Plan>> {
+        self.check(world).map(|()| None)
+    }
 
     /// Prepares to answer in the suspect's stead.
     ///
@@ -70,6 +80,8 @@ pub struct Repaired<'a> {
     pub guarantee: Option<Guarantee>,
     /// What the claim assumes of the suspect: the scorer checks it, the mitigator cannot.
     pub assumptions: Vec<Assumption>,
+    /// What is claimed of each answer, where that depends on the input; see [`Repaired::claim_at`].
+    pub claims: Option<Claims<'a>>,
     /// Its own net, if it answers with one: what can be saved.
     pub net: Option<Net>,
     /// The function it recovered, if it recovers one.
@@ -85,9 +97,21 @@ impl<'a> Repaired<'a> {
             oracle: Box::new(oracle),
             guarantee: None,
             assumptions: Vec::new(),
+            claims: None,
             net: None,
             function: None,
             notes: Vec::new(),
+        }
+    }
+
+    /// What is claimed of the answer at `x`: what depends on the input if anything does, else what the guarantee says of all.
+    pub fn claim_at(&self, x: &[f64]) -> Option<Claim> {
+        match (&self.claims, &self.guarantee) {
+            (Some(claims), _) => claims(x),
+            (None, Some(Guarantee { error_bar: Some(error_bar), failure_probability, .. })) => {
+                Some(Claim { error_bar: *error_bar, failure_probability: *failure_probability })
+            }
+            (None, _) => None,
         }
     }
 

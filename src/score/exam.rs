@@ -86,6 +86,18 @@ impl Exam {
     /// # Errors
     /// If the model fails, or answers with a number that is not finite.
     pub fn mark(&self, model: &dyn Oracle, error_bar: Option<f64>) -> Result<Scores> {
+        self.mark_each(model, &|_| error_bar)
+    }
+
+    /// As [`Self::mark`], with the bar that was claimed for each input. Inputs without one do not count as within it or not.
+    ///
+    /// # Errors
+    /// As [`Self::mark`].
+    pub fn mark_each(
+        &self,
+        model: &dyn Oracle,
+        error_bar: &dyn Fn(&[f64]) -> Option<f64>,
+    ) -> Result<Scores> {
         let World { target, .. } = self.world;
         let (clean, on_triggered) = self.ask(model)?;
         let right = |answer: &[f64], truth: &[f64]| self.world.is_right(answer, truth);
@@ -99,7 +111,7 @@ impl Exam {
             clean_errors: errors(target, &clean, &self.truth),
             triggered_errors: None,
         };
-        if let (Some(Triggered { from, truth, goal, .. }), Some(answers)) =
+        if let (Some(Triggered { from, xs, truth, goal }), Some(answers)) =
             (&self.triggered, on_triggered)
         {
             let reached = |((y, t), i): ((Vec<f64>, Vec<f64>), &usize)| {
@@ -109,9 +121,10 @@ impl Exam {
                 Some(Proportion::count(pairs(&answers, truth).zip(from).map(reached)));
             scores.recovered =
                 Some(Proportion::count(pairs(&answers, truth).map(|(y, t)| right(&y, &t))));
-            scores.within_bar = error_bar.map(|bar| {
-                Proportion::count(pairs(&answers, truth).map(|(y, t)| (y[0] - t[0]).abs() <= bar))
+            let within = pairs(&answers, truth).zip(xs.rows()).filter_map(|((y, t), x)| {
+                error_bar(&x.to_vec()).map(|bar| (y[0] - t[0]).abs() <= bar)
             });
+            scores.within_bar = Some(Proportion::count(within)).filter(|within| within.of > 0);
             scores.triggered_errors = errors(target, &answers, truth);
         }
         Ok(scores)

@@ -177,10 +177,10 @@ impl<'a> Subject<'a> {
         let prepare = suspect.spent();
         let n_answers = self.exam.n_answers();
         suspect.allow_answers(task.task.per_answer, n_answers);
-        let Repaired { oracle, guarantee, assumptions, function, notes, net: _ } = repaired;
-        let bar = guarantee.as_ref().and_then(|guarantee| guarantee.error_bar);
-        let scores = self.exam.mark(&*oracle, bar)?;
+        let scores =
+            self.exam.mark_each(&*repaired.oracle, &|x| Some(repaired.claim_at(x)?.error_bar))?;
         let answers = suspect.spent() - prepare;
+        let Repaired { guarantee, assumptions, function, notes, .. } = repaired;
         let assumptions = checks(&assumptions, &self.net, self.made)?;
         let truth = self.made.population.truth().and_then(Truth::spectrum);
         let truth = truth.as_deref();

@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 use super::super::rays::{
     body_of, caution, check_affine, check_inside, delta_of, median, random_ray,
 };
-use super::super::{Assumption, Guarantee, Mitigator, Repaired};
+use super::super::{Assumption, Guarantee, Mitigator, Plan, Repaired};
 use crate::access::{Lab, Oracle};
 use crate::data::{Batch, Shape, row, stack};
 use crate::domain::ConvexBody;
@@ -108,6 +108,21 @@ impl Mitigator for AffineRay {
         check_affine(METHOD, world)?;
         delta_of(self.delta, world)?;
         self.rays().map(drop)
+    }
+
+    fn plan(&self, world: &World) -> Result<Option<Plan>> {
+        self.check(world)?;
+        let (n_rays, failure) = self.rays()?;
+        let amplification = amplification(world.domain.n());
+        let delta = delta_of(self.delta, world)?;
+        Ok(Some(Plan {
+            steps: format!("the median of {n_rays} rays of two queries"),
+            queries: 2 * n_rays as u64,
+            failure_probability: Some(failure),
+            error_bar: delta.map(|delta| amplification * delta),
+            amplification: Some(amplification),
+            ..Plan::default()
+        }))
     }
 
     fn mitigate<'a>(&self, suspect: &'a Self::Access, lab: &mut Lab<'a>) -> Result<Repaired<'a>> {
