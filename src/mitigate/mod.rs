@@ -15,7 +15,7 @@ pub mod white_box;
 use serde::{Deserialize, Serialize};
 
 pub use baseline::{Learner, Nothing, Relearn};
-use black_box::{AffineRay, FourierGlobal};
+use black_box::{AffineRay, FieldCorrect, FourierGlobal, PolynomialRay};
 pub use plan::{Claim, Claims, Plan};
 
 use canonical::Canonical;
@@ -57,6 +57,10 @@ pub fn theorems(world: &World) -> Result<Vec<Assumption>> {
             Ok(AffineRay::default().assumption(world)?.into_iter().collect())
         }
         Promise::FourierHeavy { .. } => Ok(vec![FourierGlobal::default().assumption(world)?]),
+        Promise::Polynomial { .. } if world.domain.body().is_some() => {
+            Ok(PolynomialRay::default().assumption(world)?.into_iter().collect())
+        }
+        Promise::LowDegree { .. } => Ok(vec![FieldCorrect::default().assumption()]),
         Promise::Affine { .. }
         | Promise::Polynomial { .. }
         | Promise::Characters { .. }
@@ -163,6 +167,11 @@ pub enum Assumption {
     CloseBeyondCutoff {
         /// The cutoff.
         delta: f64,
+        /// The limit.
+        mass: f64,
+    },
+    /// The mass of inputs on which the suspect's answer is not right, as the world says what is right, is at most `mass`.
+    RightBeyondMass {
         /// The limit.
         mass: f64,
     },

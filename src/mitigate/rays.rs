@@ -4,6 +4,7 @@ use crate::domain::{ConvexBody, Domain};
 use crate::error::{Error, Result};
 use crate::population::{Promise, World};
 use crate::rng::Rng;
+use crate::stats::binomial_tail;
 
 /// A closeness beyond which no error bar means anything.
 const MOST_DELTA: f64 = 1e100;
@@ -44,9 +45,31 @@ pub(super) fn delta_of(given: Option<f64>, world: &World) -> Result<Option<f64>>
             let want = format!("a positive number below {MOST_DELTA:e} is needed");
             Err(Error::parameter("delta", delta, want))
         }
-        (None, Promise::Affine { delta }) => Ok(Some(delta)),
+        (None, Promise::Affine { delta } | Promise::Polynomial { delta, .. }) => Ok(Some(delta)),
         (None, _) => Ok(None),
     }
+}
+
+/// Estimates that are never exceeded: far beyond any useful failure probability.
+const MOST_TRIALS: u64 = 10_001;
+
+/// How many estimates a median has to be of, the least odd number for which at least half of them are bad with probability at
+/// most `failure` if each is with probability `bad`, and that probability.
+pub(super) fn trials(bad: f64, failure: f64) -> Result<(usize, f64)> {
+    if !(failure > 0.0 && failure < 1.0) {
+        let want = "a probability between 0 and 1 is needed";
+        return Err(Error::parameter("failure", failure, want));
+    }
+    (1..=MOST_TRIALS)
+        .step_by(2)
+        .map(|m| (m as usize, binomial_tail(m, bad, m.div_ceil(2))))
+        .find(|(_, tail)| *tail <= failure)
+        .ok_or_else(|| {
+            let want = format!(
+                "where one estimate is bad with probability up to {bad:.3} that takes over {MOST_TRIALS} of them"
+            );
+            Error::parameter("failure", failure, want)
+        })
 }
 
 /// What a reader of a guarantee should know of where its rays come from.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use super::catalogue::{FASHION_MNIST, MNIST};
 use super::{
     AffineFamily, CsvFamily, DecisionTreeFamily, DigitsFamily, FourierFamily, IdxFamily,
-    KnownFamily, NpyFamily, Part, PolynomialFamily, Population, ResiduesFamily,
+    KnownFamily, LowDegreeFamily, NpyFamily, Part, PolynomialFamily, Population, ResiduesFamily,
     TrigonometricFamily, World,
 };
 use crate::error::{Error, Result};
@@ -38,6 +38,8 @@ pub enum Family {
     Trigonometric(TrigonometricFamily),
     /// A random sum of characters of `Z_m^n`.
     Residues(ResiduesFamily),
+    /// A random polynomial of low degree over a finite field.
+    LowDegree(LowDegreeFamily),
 }
 
 impl Family {
@@ -56,6 +58,7 @@ impl Family {
             Self::DecisionTree(family) => family.build(seed),
             Self::Trigonometric(family) => family.build(seed),
             Self::Residues(family) => family.build(seed),
+            Self::LowDegree(family) => family.build(seed),
         }
     }
 
@@ -74,6 +77,7 @@ impl Family {
             Self::DecisionTree(family) => family.world(),
             Self::Trigonometric(family) => family.world(),
             Self::Residues(family) => family.world(),
+            Self::LowDegree(family) => family.world(),
         }
     }
 
@@ -87,6 +91,7 @@ impl Family {
             ("decision-tree", Self::DecisionTree(DecisionTreeFamily::default())),
             ("trigonometric", Self::Trigonometric(TrigonometricFamily::default())),
             ("residues", Self::Residues(ResiduesFamily::default())),
+            ("low-degree", Self::LowDegree(LowDegreeFamily::default())),
             ("fashion-mnist", Self::FashionMnist(KnownFamily::default())),
             ("mnist", Self::Mnist(KnownFamily::default())),
         ]
@@ -108,6 +113,9 @@ impl Family {
                 "a random trigonometric polynomial on the torus [0, 1)^n, with bounded label noise"
             }
             Self::Residues(_) => "a random sum of characters of Z_m^n, with bounded label noise",
+            Self::LowDegree(_) => {
+                "a random polynomial of low degree over a finite field: parities and their like"
+            }
             Self::Idx(_) => "images from a folder of idx files",
             Self::FashionMnist(_) => FASHION_MNIST.summary,
             Self::Mnist(_) => MNIST.summary,

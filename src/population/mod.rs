@@ -7,10 +7,12 @@ mod decision_tree;
 mod digits;
 mod distance;
 mod family;
+mod field_polynomial;
 mod flips;
 mod fourier;
 mod idx;
 mod images;
+mod low_degree;
 mod monomial;
 mod noise;
 mod npy;
@@ -32,9 +34,11 @@ pub use decision_tree::DecisionTreeFamily;
 pub use digits::DigitsFamily;
 pub use distance::Distance;
 pub use family::Family;
+pub use field_polynomial::{FieldPolynomial, Powers};
 pub use flips::{Around, Flips};
 pub use fourier::{FourierFamily, Truth as FourierTruth};
 pub use images::{IdxFamily, KnownFamily};
+pub use low_degree::LowDegreeFamily;
 pub use monomial::{Monomial, Polynomial};
 pub use noise::Noise;
 pub use npy::{NpyFamily, read_array};
@@ -178,6 +182,12 @@ pub enum Promise {
         /// The largest absolute value of the truth.
         bound: f64,
     },
+    /// The truth is a polynomial of at most this degree over the field of residues modulo a prime, and a model is right but for
+    /// a small mass of inputs. On the cube the field has two elements, and −1 stands for 1.
+    LowDegree {
+        /// The largest degree.
+        degree: u32,
+    },
 }
 
 /// The noise-free truth of a population.
@@ -198,6 +208,8 @@ pub enum Truth {
     Tree(DecisionTree),
     /// A sum of characters of the torus or of `Z_m^n`.
     Trigonometric(TrigSum),
+    /// A polynomial over a finite field.
+    Field(FieldPolynomial),
 }
 
 impl Truth {
@@ -211,6 +223,7 @@ impl Truth {
             Self::Fourier(sum) => sum.at_all(xs),
             Self::Tree(tree) => tree.at_all(xs),
             Self::Trigonometric(sum) => sum.at_all(xs),
+            Self::Field(polynomial) => polynomial.at_all(xs),
         }
     }
 
@@ -219,6 +232,7 @@ impl Truth {
         match self {
             Self::Fourier(sum) => Some(Cow::Borrowed(sum)),
             Self::Tree(tree) => tree.spectrum().ok().map(Cow::Owned),
+            Self::Field(polynomial) => polynomial.spectrum().map(Cow::Owned),
             Self::Affine { .. } | Self::Polynomial(_) | Self::Trigonometric(_) => None,
         }
     }

@@ -61,6 +61,14 @@ impl Model {
             Some(Truth::Trigonometric(_)) => {
                 return refuse("a sum of waves is not piecewise linear, so no ReLU net is it");
             }
+            Some(truth @ Truth::Field(_)) => match truth.spectrum() {
+                Some(sum) => compile::characters(&sum, model.world().domain.n())?,
+                None => {
+                    return refuse(
+                        "of polynomials over a field parities alone are written as nets",
+                    );
+                }
+            },
             None => return refuse("the truth of this population is not known"),
         };
         Ok(model)

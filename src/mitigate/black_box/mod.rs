@@ -1,6 +1,10 @@
 //! Mitigators that may only query: every file here names `dyn Oracle` as its access.
 mod affine_ray;
+mod field_correct;
 mod fourier_global;
+mod polynomial_ray;
 
 pub use affine_ray::AffineRay;
+pub use field_correct::{FieldCorrect, Origin};
 pub use fourier_global::{FourierGlobal, Search};
+pub use polynomial_ray::{Answers, Points, PolynomialRay, RayFit};

@@ -53,8 +53,9 @@ impl Fit {
 
 /// How many polynomials go through d + 1 of m values.
 pub(in crate::mitigate) fn n_subsets(m: usize, degree: usize) -> u64 {
-    let count = (0..=degree as u64)
-        .try_fold(1_u64, |count, k| Some(count.checked_mul((m as u64).saturating_sub(k))? / (k + 1)));
+    let count = (0..=degree as u64).try_fold(1_u64, |count, k| {
+        Some(count.checked_mul((m as u64).saturating_sub(k))? / (k + 1))
+    });
     count.unwrap_or(u64::MAX)
 }
 
@@ -153,8 +154,8 @@ mod tests {
             let (m, delta) = (3 * (degree + 1), 1e-6);
             let b = (m - degree - 1) / 2;
             let nodes = Nodes::all(6, m);
-            let bound =
-                (degree + 3) as f64 * delta * nodes.worst_amplification(m - 2 * b, degree);
+            let worst = Nodes::worst(6, m, m - 2 * b, degree).amplification(0.0).unwrap();
+            let bound = (degree + 3) as f64 * delta * worst;
             for trial in 0..60 {
                 let p = polynomial(degree, &mut rng);
                 let places: Vec<f64> = nodes.places(rng.random()).collect();
