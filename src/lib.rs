@@ -51,7 +51,7 @@
 //! | [`attack`] | ways to plant a backdoor, and triggers |
 //! | [`access`], [`ledger`] | who may see what, and what it costs |
 //! | [`external`] | programs in other languages as suspects |
-//! | [`mitigate`], [`fourier`] | ways to answer well all the same, and the mathematics of one |
+//! | [`mitigate`], [`fourier`], [`robust`] | ways to answer well all the same, and the mathematics of some |
 //! | [`score`], [`stats`] | what a model gets right, with intervals |
 //! | [`registry`] | the tables of methods by name |
 //! | [`study`], [`report`] | many models: specification, cells, records, tables, page |
@@ -78,6 +78,7 @@ pub mod population;
 pub mod registry;
 pub mod report;
 pub mod rng;
+pub mod robust;
 pub mod score;
 pub mod stats;
 pub mod storage;

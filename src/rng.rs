@@ -89,11 +89,19 @@ pub fn sign(rng: &mut Rng) -> f64 {
 
 /// A direction in `n` dimensions, uniform on the unit sphere.
 pub fn direction(n: usize, rng: &mut Rng) -> Vec<f64> {
+    let mut out = vec![0.0; n];
+    direction_into(&mut out, rng);
+    out
+}
+
+/// A direction in as many dimensions as `out` has places, uniform on the unit sphere.
+pub fn direction_into(out: &mut [f64], rng: &mut Rng) {
     loop {
-        let v: Vec<f64> = (0..n).map(|_| normal(rng)).collect();
-        let norm = v.iter().map(|x| x * x).sum::<f64>().sqrt();
+        out.iter_mut().for_each(|x| *x = normal(rng));
+        let norm = out.iter().map(|x| x * x).sum::<f64>().sqrt();
         if norm > 1e-12 {
-            return v.into_iter().map(|x| x / norm).collect();
+            out.iter_mut().for_each(|x| *x /= norm);
+            return;
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The unit ball around 0.
 use super::ConvexBody;
-use crate::rng::{Rng, RngExt, direction};
+use crate::rng::{Rng, RngExt, direction_into};
 
 /// The ball {‖x‖ ≤ 1} in `n` dimensions.
 #[derive(Clone, Copy, Debug)]
@@ -10,17 +10,18 @@ pub struct Ball {
 }
 
 impl ConvexBody for Ball {
-    fn sample(&self, rng: &mut Rng) -> Vec<f64> {
+    fn sample_into(&self, rng: &mut Rng, out: &mut [f64], _: &mut Vec<f64>) {
         // The radius of a uniform point has distribution function r^n.
         let radius = rng.random::<f64>().powf(1.0 / self.n as f64);
-        direction(self.n, rng).into_iter().map(|x| radius * x).collect()
+        direction_into(out, rng);
+        out.iter_mut().for_each(|x| *x *= radius);
     }
 
     fn excess(&self, x: &[f64]) -> f64 {
         x.iter().map(|x| x * x).sum::<f64>().sqrt() - 1.0
     }
 
-    fn exit(&self, x: &[f64], direction: &[f64]) -> f64 {
+    fn exit_within(&self, x: &[f64], direction: &[f64], _: &mut Vec<f64>) -> f64 {
         // The larger root of ‖x + b d‖² = 1, in the form that does not cancel.
         let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
         let (dd, xd, gap) = (dot(direction, direction), dot(x, direction), 1.0 - dot(x, x));

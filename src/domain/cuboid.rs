@@ -14,15 +14,15 @@ pub struct Cuboid {
 }
 
 impl ConvexBody for Cuboid {
-    fn sample(&self, rng: &mut Rng) -> Vec<f64> {
-        (0..self.n).map(|_| rng.random_range(self.low..=self.high)).collect()
+    fn sample_into(&self, rng: &mut Rng, out: &mut [f64], _: &mut Vec<f64>) {
+        out.iter_mut().for_each(|x| *x = rng.random_range(self.low..=self.high));
     }
 
     fn excess(&self, x: &[f64]) -> f64 {
         x.iter().map(|x| (self.low - x).max(x - self.high)).fold(f64::NEG_INFINITY, f64::max)
     }
 
-    fn exit(&self, x: &[f64], direction: &[f64]) -> f64 {
+    fn exit_within(&self, x: &[f64], direction: &[f64], _: &mut Vec<f64>) -> f64 {
         let side = |(x, d): (&f64, &f64)| {
             let wall = if *d > 0.0 { self.high } else { self.low };
             if d.abs() > 0.0 { ((wall - x) / d).max(0.0) } else { f64::INFINITY }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
-use super::linear::{inverse, size, times, times_transposed};
+use super::linear::{inverse, size, times, times_into, times_transposed};
 use super::{Ball, ConvexBody};
 use crate::error::{Error, Result};
 use crate::rng::Rng;
@@ -167,16 +167,28 @@ impl From<Ellipsoid> for EllipsoidSpec {
 }
 
 impl ConvexBody for Ellipsoid {
-    fn sample(&self, rng: &mut Rng) -> Vec<f64> {
-        self.mapped(&self.ball().sample(rng))
+    fn sample_into(&self, rng: &mut Rng, out: &mut [f64], room: &mut Vec<f64>) {
+        room.resize(out.len(), 0.0);
+        let mut none = Vec::new();
+        self.ball().sample_into(rng, room, &mut none);
+        times_into(&self.shape.map, room, out);
+        out.iter_mut().zip(&self.shape.centre).for_each(|(x, c)| *x += c);
     }
 
     fn excess(&self, x: &[f64]) -> f64 {
         self.ball().excess(&self.unmapped(x))
     }
 
-    fn exit(&self, x: &[f64], direction: &[f64]) -> f64 {
-        self.ball().exit(&self.unmapped(x), &times(&self.shape.inverse, direction))
+    fn exit_within(&self, x: &[f64], direction: &[f64], room: &mut Vec<f64>) -> f64 {
+        let n = x.len();
+        room.resize(3 * n, 0.0);
+        let (from_centre, rest) = room.split_at_mut(n);
+        let (unmapped, along) = rest.split_at_mut(n);
+        let way = x.iter().zip(&self.shape.centre).map(|(x, c)| x - c);
+        from_centre.iter_mut().zip(way).for_each(|(to, x)| *to = x);
+        times_into(&self.shape.inverse, from_centre, unmapped);
+        times_into(&self.shape.inverse, direction, along);
+        self.ball().exit(unmapped, along)
     }
 
     fn farthest(&self, direction: &[f64]) -> Vec<f64> {
@@ -185,6 +197,11 @@ impl ConvexBody for Ellipsoid {
 
     fn anchor(&self) -> Vec<f64> {
         self.shape.centre.clone()
+    }
+
+    /// The product of the map and a point of the ball.
+    fn sample_flops(&self) -> u64 {
+        2 * (self.n() as u64).pow(2)
     }
 
     /// Three products of an n × n matrix and a column: the map of the sample, and its inverse of a point and a direction.

@@ -14,7 +14,7 @@
 //! measurement: the tests compare means, covariances and whole distributions with closed forms, up to 20 dimensions.
 use ndarray::Array2;
 
-use super::linear::{cholesky, times};
+use super::linear::{cholesky, times, times_into};
 use super::polytope::Walls;
 use crate::rng::{Rng, RngExt, Seed};
 
@@ -81,18 +81,25 @@ impl Frame {
     }
 }
 
-/// Where a walk is.
+/// Where a walk is: a point, and the slacks of the walls there.
 struct Walk<'a> {
     frame: &'a Frame,
-    x: Vec<f64>,
-    slack: Vec<f64>,
+    x: &'a mut [f64],
+    slack: &'a mut [f64],
 }
 
 impl<'a> Walk<'a> {
-    fn from_centre(walls: &Walls, frame: &'a Frame) -> Self {
-        let heights = times(&walls.rows, &walls.centre);
-        let slack = walls.bounds.iter().zip(heights).map(|(bound, height)| bound - height);
-        Self { frame, x: walls.centre.clone(), slack: slack.collect() }
+    /// A walk that begins at the centre, in space that is handed to it.
+    fn from_centre(
+        walls: &Walls,
+        frame: &'a Frame,
+        x: &'a mut [f64],
+        slack: &'a mut [f64],
+    ) -> Self {
+        x.copy_from_slice(&walls.centre);
+        times_into(&walls.rows, x, slack);
+        slack.iter_mut().zip(&walls.bounds).for_each(|(slack, bound)| *slack = bound - *slack);
+        Self { frame, x, slack }
     }
 
     fn go(&mut self, n_steps: usize, rng: &mut Rng) {
@@ -122,12 +129,13 @@ impl Rounding {
         for round in 0..N_ROUNDS {
             // Only the last run's points are kept, and only it has to be long.
             let n_points = if round + 1 == N_ROUNDS { N_REFERENCE } else { N_REFERENCE / 4 };
-            let mut walk = Walk::from_centre(walls, &frame);
+            let (mut x, mut slack) = (vec![0.0; n], vec![0.0; walls.bounds.len()]);
+            let mut walk = Walk::from_centre(walls, &frame, &mut x, &mut slack);
             walk.go(steps(n), &mut rng);
             reference = (0..n_points)
                 .map(|_| {
                     walk.go(thinning(n), &mut rng);
-                    walk.x.clone()
+                    walk.x.to_vec()
                 })
                 .collect();
             // Points on a plane would be a failure of the run; the frame in use is as good as any then.
@@ -138,11 +146,16 @@ impl Rounding {
         Self { frame, reference }
     }
 
-    /// The end of a walk from the centre.
-    pub(super) fn sample(&self, walls: &Walls, rng: &mut Rng) -> Vec<f64> {
-        let mut walk = Walk::from_centre(walls, &self.frame);
-        walk.go(steps(walls.centre.len()), rng);
-        walk.x
+    /// The end of a walk from the centre, into `out`.
+    pub(super) fn sample_into(
+        &self,
+        walls: &Walls,
+        rng: &mut Rng,
+        out: &mut [f64],
+        room: &mut Vec<f64>,
+    ) {
+        room.resize(walls.bounds.len(), 0.0);
+        Walk::from_centre(walls, &self.frame, out, room).go(steps(walls.centre.len()), rng);
     }
 }
 

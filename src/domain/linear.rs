@@ -8,7 +8,16 @@ pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
 
 /// The product of a matrix and a column.
 pub(super) fn times(a: &Array2<f64>, x: &[f64]) -> Vec<f64> {
-    a.rows().into_iter().map(|row| row.iter().zip(x).map(|(a, x)| a * x).sum()).collect()
+    let mut out = vec![0.0; a.nrows()];
+    times_into(a, x, &mut out);
+    out
+}
+
+/// The product of a matrix and a column, into `out`.
+pub(super) fn times_into(a: &Array2<f64>, x: &[f64], out: &mut [f64]) {
+    for (out, row) in out.iter_mut().zip(a.rows()) {
+        *out = row.iter().zip(x).map(|(a, x)| a * x).sum();
+    }
 }
 
 /// The product of a matrix's transpose and a column.

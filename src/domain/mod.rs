@@ -29,14 +29,17 @@ use crate::rng::{Rng, Seed, normal, sign};
 
 /// A bounded convex set with a volume.
 pub trait ConvexBody: std::fmt::Debug + Send + Sync {
-    /// Draws a point, uniformly.
-    fn sample(&self, rng: &mut Rng) -> Vec<f64>;
+    /// Draws a point, uniformly, into `out`, whose length is the dimension.
+    ///
+    /// `room` is space that it may use: a caller that keeps it from one call to the next lets nothing be allocated after the
+    /// first.
+    fn sample_into(&self, rng: &mut Rng, out: &mut [f64], room: &mut Vec<f64>);
 
     /// The largest violation of the body's constraints at `x`, in the body's own units; at most 0 inside.
     fn excess(&self, x: &[f64]) -> f64;
 
-    /// The largest `b` for which `x + b direction` is in the body, for `x` in the body and a non-zero direction.
-    fn exit(&self, x: &[f64], direction: &[f64]) -> f64;
+    /// The largest `b` for which `x + b direction` is in the body, for `x` in the body and a non-zero direction; `room` as above.
+    fn exit_within(&self, x: &[f64], direction: &[f64], room: &mut Vec<f64>) -> f64;
 
     /// A point of the body that is farthest in `direction`.
     fn farthest(&self, direction: &[f64]) -> Vec<f64>;
@@ -44,6 +47,23 @@ pub trait ConvexBody: std::fmt::Debug + Send + Sync {
     /// The point that the domain is written down around: the centre of a ball, a box or an ellipsoid, the vertex 0 of the
     /// corner simplex, the analytic centre of a polytope.
     fn anchor(&self) -> Vec<f64>;
+
+    /// Draws a point, uniformly.
+    fn sample(&self, rng: &mut Rng) -> Vec<f64> {
+        let mut out = vec![0.0; self.anchor().len()];
+        self.sample_into(rng, &mut out, &mut Vec::new());
+        out
+    }
+
+    /// As [`Self::exit_within`], with space of its own.
+    fn exit(&self, x: &[f64], direction: &[f64]) -> f64 {
+        self.exit_within(x, direction, &mut Vec::new())
+    }
+
+    /// Operations of a sample beyond the few a coordinate that one of a ball takes.
+    fn sample_flops(&self) -> u64 {
+        0
+    }
 
     /// Operations of a sample and an exit together beyond the few a coordinate that those of a ball take.
     fn extra_flops(&self) -> u64 {

@@ -5,7 +5,7 @@ use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
 use super::hit_and_run::{Rounding, ratios};
-use super::linear::{cholesky, dot, inverse, times, times_transposed};
+use super::linear::{cholesky, dot, inverse, times, times_into, times_transposed};
 use super::{ConvexBody, program};
 use crate::error::{Error, Result};
 use crate::rng::Rng;
@@ -123,28 +123,47 @@ impl Polytope {
     }
 
     /// The largest `b` for which `x + b direction` is inside, before it is cut off at 0.
-    fn reach(&self, x: &[f64], direction: &[f64]) -> f64 {
-        let slack = self.slack(x);
-        let rates = times(&self.walls.rows, direction);
-        let exits = slack.iter().zip(&rates).filter(|(_, rate)| **rate > 0.0);
-        exits.map(|(slack, rate)| slack / rate).fold(f64::INFINITY, f64::min)
+    fn reach(&self, x: &[f64], direction: &[f64], room: &mut Vec<f64>) -> f64 {
+        let m = self.walls.bounds.len();
+        room.resize(2 * m, 0.0);
+        let (slack, rates) = room.split_at_mut(m);
+        self.slack_into(x, slack);
+        times_into(&self.walls.rows, direction, rates);
+        last_inside(slack, rates)
     }
 
     fn slack(&self, x: &[f64]) -> Vec<f64> {
-        let heights = times(&self.walls.rows, x);
-        self.walls.bounds.iter().zip(heights).map(|(bound, height)| bound - height).collect()
+        let mut slack = vec![0.0; self.walls.bounds.len()];
+        self.slack_into(x, &mut slack);
+        slack
     }
 
-    /// `x`, or where the way to it from the centre leaves the body.
-    fn pulled_inside(&self, x: &[f64]) -> Vec<f64> {
-        let centre = &self.walls.centre;
-        let way: Vec<f64> = x.iter().zip(centre).map(|(x, c)| x - c).collect();
-        let share = self.reach(centre, &way);
-        if share >= 1.0 {
-            return x.to_vec();
-        }
-        way.iter().zip(centre).map(|(way, c)| c + share * way).collect()
+    fn slack_into(&self, x: &[f64], slack: &mut [f64]) {
+        times_into(&self.walls.rows, x, slack);
+        slack.iter_mut().zip(&self.walls.bounds).for_each(|(s, bound)| *s = bound - *s);
     }
+
+    /// Leaves `x` as it is, or moves it to where the way to it from the centre leaves the body.
+    fn pull_inside(&self, x: &mut [f64], room: &mut Vec<f64>) {
+        let (centre, walls) = (&self.walls.centre, self.walls.bounds.len());
+        room.resize(2 * walls, 0.0);
+        let (slack, rates) = room.split_at_mut(walls);
+        self.slack_into(centre, slack);
+        for (rate, row) in rates.iter_mut().zip(self.walls.rows.rows()) {
+            let way = x.iter().zip(centre).map(|(x, c)| x - c);
+            *rate = row.iter().zip(way).map(|(a, way)| a * way).sum();
+        }
+        let share = last_inside(slack, rates);
+        if share < 1.0 {
+            x.iter_mut().zip(centre).for_each(|(x, c)| *x = c + share * (*x - c));
+        }
+    }
+}
+
+/// The share of a way at which the first wall is met, from the walls' slacks at its start and the rates at which it uses them up.
+fn last_inside(slack: &[f64], rates: &[f64]) -> f64 {
+    let exits = slack.iter().zip(rates).filter(|(_, rate)| **rate > 0.0);
+    exits.map(|(slack, rate)| slack / rate).fold(f64::INFINITY, f64::min)
 }
 
 /// The walls with rows of length 1.
@@ -260,16 +279,17 @@ impl From<Polytope> for PolytopeSpec {
 
 impl ConvexBody for Polytope {
     /// Nearly uniform: the end of a walk of its own, of [`hit_and_run_steps`](super::hit_and_run_steps) steps from the analytic centre.
-    fn sample(&self, rng: &mut Rng) -> Vec<f64> {
-        self.pulled_inside(&self.rounding().sample(&self.walls, rng))
+    fn sample_into(&self, rng: &mut Rng, out: &mut [f64], room: &mut Vec<f64>) {
+        self.rounding().sample_into(&self.walls, rng, out, room);
+        self.pull_inside(out, room);
     }
 
     fn excess(&self, x: &[f64]) -> f64 {
         self.slack(x).into_iter().map(|slack| -slack).fold(f64::NEG_INFINITY, f64::max)
     }
 
-    fn exit(&self, x: &[f64], direction: &[f64]) -> f64 {
-        self.reach(x, direction).max(0.0)
+    fn exit_within(&self, x: &[f64], direction: &[f64], room: &mut Vec<f64>) -> f64 {
+        self.reach(x, direction, room).max(0.0)
     }
 
     /// A vertex, by linear programming in coordinates that make the body round. Should the solver give up, the point where
@@ -283,7 +303,7 @@ impl ConvexBody for Polytope {
         let goal = times_transposed(dikin, direction);
         let found = program::farthest(&goal, &round, slack.len() as f64);
         let outward = times(dikin, &found.unwrap_or_else(|| goal.clone()));
-        let share = self.reach(centre, &outward);
+        let share = self.reach(centre, &outward, &mut Vec::new());
         // The solver's vertex is exact up to its tolerance, and may lie a little inside or outside.
         let share = if share.is_finite() { share } else { 0.0 };
         outward.iter().zip(centre).map(|(way, c)| c + share * way).collect()
@@ -294,9 +314,15 @@ impl ConvexBody for Polytope {
     }
 
     /// A step of the walk takes a division, two comparisons, a product and a subtraction a wall, and a product and a sum a
-    /// coordinate; the sample's check and the exit take two products with the walls each.
+    /// coordinate; the sample's check takes two products with the walls.
+    fn sample_flops(&self) -> u64 {
+        let (m, n) = self.walls.rows.dim();
+        (super::hit_and_run_steps(n) * (5 * m + 2 * n) + 4 * m * n) as u64
+    }
+
+    /// A sample, and the exit's two products with the walls.
     fn extra_flops(&self) -> u64 {
         let (m, n) = self.walls.rows.dim();
-        (super::hit_and_run_steps(n) * (5 * m + 2 * n) + 8 * m * n) as u64
+        self.sample_flops() + 4 * (m * n) as u64
     }
 }

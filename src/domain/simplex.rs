@@ -11,12 +11,11 @@ pub struct Simplex {
 }
 
 impl ConvexBody for Simplex {
-    fn sample(&self, rng: &mut Rng) -> Vec<f64> {
+    fn sample_into(&self, rng: &mut Rng, out: &mut [f64], _: &mut Vec<f64>) {
         // n + 1 exponential numbers, scaled to sum to 1, are uniform on the standard simplex; the last one is the slack.
-        let parts: Vec<f64> =
-            (0..=self.n).map(|_| rng.sample::<f64, _>(rand_distr::Exp1)).collect();
-        let total: f64 = parts.iter().sum();
-        parts[..self.n].iter().map(|part| part / total).collect()
+        out.iter_mut().for_each(|part| *part = rng.sample::<f64, _>(rand_distr::Exp1));
+        let total = out.iter().sum::<f64>() + rng.sample::<f64, _>(rand_distr::Exp1);
+        out.iter_mut().for_each(|part| *part /= total);
     }
 
     fn excess(&self, x: &[f64]) -> f64 {
@@ -24,7 +23,7 @@ impl ConvexBody for Simplex {
         below.max(x.iter().sum::<f64>() - 1.0)
     }
 
-    fn exit(&self, x: &[f64], direction: &[f64]) -> f64 {
+    fn exit_within(&self, x: &[f64], direction: &[f64], _: &mut Vec<f64>) -> f64 {
         let walls = x
             .iter()
             .zip(direction)

@@ -6,9 +6,12 @@ mod baseline;
 pub mod black_box;
 mod canonical;
 mod least_squares;
+mod local;
 mod low_degree;
 mod plan;
 mod rays;
+mod repeat;
+mod smudge;
 mod univariate;
 pub mod white_box;
 

@@ -1,10 +1,9 @@
-//! What the ray mitigators, black-box and white-box, have in common: rays from an input through a body, and medians.
+//! What the ray mitigators, black-box and white-box, have in common: rays from an input through a body.
 use crate::data::Target;
 use crate::domain::{ConvexBody, Domain};
 use crate::error::{Error, Result};
 use crate::population::{Promise, World};
 use crate::rng::Rng;
-use crate::stats::binomial_tail;
 
 /// A closeness beyond which no error bar means anything.
 const MOST_DELTA: f64 = 1e100;
@@ -50,28 +49,6 @@ pub(super) fn delta_of(given: Option<f64>, world: &World) -> Result<Option<f64>>
     }
 }
 
-/// Estimates that are never exceeded: far beyond any useful failure probability.
-const MOST_TRIALS: u64 = 10_001;
-
-/// How many estimates a median has to be of, the least odd number for which at least half of them are bad with probability at
-/// most `failure` if each is with probability `bad`, and that probability.
-pub(super) fn trials(bad: f64, failure: f64) -> Result<(usize, f64)> {
-    if !(failure > 0.0 && failure < 1.0) {
-        let want = "a probability between 0 and 1 is needed";
-        return Err(Error::parameter("failure", failure, want));
-    }
-    (1..=MOST_TRIALS)
-        .step_by(2)
-        .map(|m| (m as usize, binomial_tail(m, bad, m.div_ceil(2))))
-        .find(|(_, tail)| *tail <= failure)
-        .ok_or_else(|| {
-            let want = format!(
-                "where one estimate is bad with probability up to {bad:.3} that takes over {MOST_TRIALS} of them"
-            );
-            Error::parameter("failure", failure, want)
-        })
-}
-
 /// What a reader of a guarantee should know of where its rays come from.
 pub(super) fn caution(world: &World) -> Option<String> {
     matches!(world.domain, Domain::Polytope(_)).then(|| {
@@ -97,22 +74,24 @@ pub(super) fn check_inside(
 
 /// The direction from `x` to a uniformly random point of the body, and how far the body reaches along it.
 pub(super) fn random_ray(body: &dyn ConvexBody, x: &[f64], rng: &mut Rng) -> (Vec<f64>, f64) {
-    loop {
-        let u = body.sample(rng);
-        let direction: Vec<f64> = u.iter().zip(x).map(|(u, x)| u - x).collect();
-        if direction.iter().any(|d| d.abs() > 0.0) {
-            let exit = body.exit(x, &direction);
-            return (direction, exit);
-        }
-    }
+    let mut direction = vec![0.0; x.len()];
+    let exit = random_ray_into(body, x, rng, &mut direction, &mut Vec::new());
+    (direction, exit)
 }
 
-/// The median: the middle of an odd number of values, the mean of the two in the middle of an even one.
-///
-/// # Panics
-/// Of no values: a bug in the caller.
-pub(super) fn median(values: &mut [f64]) -> f64 {
-    values.sort_by(f64::total_cmp);
-    let half = values.len() / 2;
-    if values.len() % 2 == 1 { values[half] } else { f64::midpoint(values[half - 1], values[half]) }
+/// As [`random_ray`], with the direction in `out`, and in space that is kept from call to call.
+pub(super) fn random_ray_into(
+    body: &dyn ConvexBody,
+    x: &[f64],
+    rng: &mut Rng,
+    out: &mut [f64],
+    room: &mut Vec<f64>,
+) -> f64 {
+    loop {
+        body.sample_into(rng, out, room);
+        out.iter_mut().zip(x).for_each(|(u, x)| *u -= x);
+        if out.iter().any(|d| d.abs() > 0.0) {
+            return body.exit_within(x, out, room);
+        }
+    }
 }

@@ -2,7 +2,10 @@
 use super::{MitigatorEntry, black_box, white_box};
 use crate::data::Target;
 use crate::domain::Domain;
-use crate::mitigate::black_box::{AffineRay, FieldCorrect, FourierGlobal, PolynomialRay};
+use crate::mitigate::black_box::{
+    AffineAverage, AffineContract, AffineGauss, AffineRay, FieldCorrect, FourierGlobal,
+    PolynomialRay,
+};
 use crate::mitigate::white_box::{AffineExactRay, FinePrune};
 use crate::mitigate::{Mitigator, Nothing, Relearn};
 use crate::population::{Promise, World};
@@ -67,6 +70,37 @@ pub const MITIGATORS: &[MitigatorEntry] = &[
         build: |params| white_box::<AffineExactRay>("affine-exact-ray", params),
     },
     MitigatorEntry {
+        name: "affine-contract",
+        summary: "extrapolate from pairs of a random point and the same drawn towards the input, take the median",
+        source: "after Goldwasser, Shafer, Vafa, Vaikuntanathan 2025 (arXiv 2411.03279); proof in its header",
+        scope: "a real-valued, nearly affine truth, uniform on a known convex body",
+        guarantee: "an error bar and a failure probability for every answer",
+        applies: affine_on_a_body,
+        build: |params| black_box::<AffineContract>("affine-contract", params),
+    },
+    MitigatorEntry {
+        name: "affine-average",
+        summary: "the mean of medians of such estimates, which averages random errors",
+        source: "after Goldwasser, Shafer, Vafa, Vaikuntanathan 2025 (arXiv 2411.03279); proof in its header",
+        scope: "a real-valued, nearly affine truth, uniform on a known convex body",
+        guarantee: "an error bar and a failure probability for every answer, and a narrower bar if errors are symmetric",
+        applies: affine_on_a_body,
+        build: |params| black_box::<AffineAverage>("affine-average", params),
+    },
+    MitigatorEntry {
+        name: "affine-gauss",
+        summary: "combine three queries around each of a few normal points, take the median",
+        source: "this project; proof in its header",
+        scope: "a real-valued, nearly affine truth, normal inputs",
+        guarantee: "an error bar that grows with the input's length and a failure probability for every answer",
+        applies: |world| {
+            world.target == Target::Real
+                && matches!(world.domain, Domain::Gauss { .. })
+                && !curved(world)
+        },
+        build: |params| black_box::<AffineGauss>("affine-gauss", params),
+    },
+    MitigatorEntry {
         name: "polynomial-ray",
         summary: "extrapolate a polynomial from a few queries on each of some random rays, take the median",
         source: "this project; after Goldwasser, Shafer, Vafa, Vaikuntanathan 2025; proof in its header",
@@ -88,6 +122,10 @@ pub const MITIGATORS: &[MitigatorEntry] = &[
 
 /// Whether labels are real, inputs uniform on a known body, and no curved truth is promised.
 fn affine_on_a_body(world: &World) -> bool {
-    let curved = matches!(world.promise, Promise::Polynomial { degree, .. } if degree > 1);
-    world.target == Target::Real && world.domain.body().is_some() && !curved
+    world.target == Target::Real && world.domain.body().is_some() && !curved(world)
+}
+
+/// Whether the promised truth need not be affine.
+fn curved(world: &World) -> bool {
+    matches!(world.promise, Promise::Polynomial { degree, .. } if degree > 1)
 }

@@ -163,7 +163,7 @@ fn affine_ray_keeps_its_promise_against_an_adversary_around_every_input() {
     // tail; false alarm 1e-6 a body.
     let n = 8;
     let (bad_mass, delta) = (0.1, 0.01);
-    let ray = AffineRay { bad_mass, failure: 0.01, delta: Some(delta) };
+    let ray = AffineRay { bad_mass, failure: 0.01, delta: Some(delta), ..AffineRay::default() };
     for domain in [Domain::Box { n }, Domain::Ball { n }, Domain::Simplex { n }] {
         let body = domain.body().unwrap();
         let mut rng = seed(9).stream("adversary");
@@ -206,7 +206,7 @@ fn affine_ray_keeps_its_promise_with_the_worst_mass_shrunk_around_every_input() 
     // Bad region: the body itself, shrunk towards the input to a share ε of its volume, which holds the near ends of all rays;
     // answered with 1e6. Elsewhere an error of ±δ. False alarm 1e-6 a body.
     let (bad_mass, delta) = (0.1, 0.01);
-    let ray = AffineRay { bad_mass, failure: 0.01, delta: Some(delta) };
+    let ray = AffineRay { bad_mass, failure: 0.01, delta: Some(delta), ..AffineRay::default() };
     let shapes = [
         "{ shape = 'ellipsoid', axes = [1, 9, 2, 0.1], centre = [3, 0, 0, 1] }",
         "{ shape = 'polytope', a = [[-1, 0, 0, 0], [0, -1, 0, 0], [0, 0, -1, 0], [0, 0, 0, -1], [1, 2, 1, 1]], b = [-3, -4, 0, 1, 30] }",

@@ -20,29 +20,23 @@
 //!
 //! No query depends on the value of another, and every query is marginally close to uniform, which is why a backdoor around
 //! x* cannot wait for it. Cost: 2m queries an answer, no clean samples. The weight of far points grows with n: the bar is
-//! about 2.9 n δ.
+//! about 2.9 n δ. The number of rays follows from `failure`, or the failure probability from `queries`
+//! (`src/mitigate/repeat.rs`); with `smudge` the bar grows, and answers on different suspects are close in law
+//! (`src/mitigate/smudge.rs`).
 use serde::{Deserialize, Serialize};
 
-use super::super::rays::{
-    body_of, caution, check_affine, check_inside, delta_of, median, random_ray,
-};
-use super::super::{Assumption, Guarantee, Mitigator, Plan, Repaired};
+use super::super::local::{Estimate, Local, Premise, Sampler};
+use super::super::rays::{body_of, caution, check_affine, check_inside, delta_of, random_ray_into};
+use super::super::repeat::{Repetition, Wanted};
+use super::super::{Assumption, Mitigator, Plan, Repaired, smudge};
 use crate::access::{Lab, Oracle};
-use crate::data::{Batch, Shape, row, stack};
 use crate::domain::ConvexBody;
 use crate::error::{Error, Result};
-use crate::ledger::Ledger;
 use crate::population::World;
-use crate::rng::{RngExt, Seed};
-use crate::stats::binomial_tail;
+use crate::rng::{Rng, RngExt};
 
 /// The name in errors.
 const METHOD: &str = "affine-ray";
-/// Rays that are never exceeded: far beyond any useful failure probability.
-const MAX_RAYS: u64 = 10_001;
-/// Inputs that are answered with one call to the suspect, and the most numbers that such a call may hold.
-const BLOCK: usize = 64;
-const MOST_NUMBERS: usize = 1 << 22;
 
 /// Parameters of `affine-ray`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -52,169 +46,155 @@ pub struct AffineRay {
     pub bad_mass: f64,
     /// Wanted failure probability of one answer; the number of rays follows from it.
     pub failure: f64,
+    /// Queries that an answer may take. Given, the failure probability follows from it, and `failure` is not read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queries: Option<u64>,
     /// Closeness δ on the other inputs, for the error bar. Not given: what the class promises, and no bar if it does not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delta: Option<f64>,
+    /// Half-width of uniform noise on answers, which hides the suspect. Not given: no noise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub smudge: Option<f64>,
 }
 
 impl Default for AffineRay {
     fn default() -> Self {
-        Self { bad_mass: 0.1, failure: 1e-3, delta: None }
+        Self { bad_mass: 0.1, failure: 1e-3, queries: None, delta: None, smudge: None }
     }
 }
 
 impl AffineRay {
     /// What the theorem assumes of a suspect in `world`; `None` without a closeness δ, for then nothing is claimed.
     pub fn assumption(&self, world: &World) -> Result<Option<Assumption>> {
+        Ok(self.premise(world)?.assumption())
+    }
+
+    fn premise(&self, world: &World) -> Result<Premise> {
+        let Self { bad_mass, smudge, .. } = *self;
         let delta = delta_of(self.delta, world)?;
-        Ok(delta.map(|delta| Assumption::CloseBeyondCutoff { delta, mass: self.bad_mass }))
+        Ok(Premise { delta, bad_mass, smudge, file: "affine_ray.rs" })
     }
 
     /// The number of rays an answer needs, and the failure probability that this gives.
     pub fn rays(&self) -> Result<(usize, f64)> {
+        self.repetition().map(|made| (made.size, made.failure))
+    }
+
+    fn repetition(&self) -> Result<Repetition> {
         if !(self.bad_mass >= 0.0 && self.bad_mass < 0.25) {
             let want = "the theorem needs a mass from 0 to below 1/4";
             return Err(Error::parameter("bad_mass", self.bad_mass, want));
         }
-        if !(self.failure > 0.0 && self.failure < 1.0) {
-            return Err(Error::parameter(
-                "failure",
-                self.failure,
-                "a probability between 0 and 1 is needed",
-            ));
-        }
-        (1..=MAX_RAYS)
-            .step_by(2)
-            .map(|m| (m as usize, binomial_tail(m, 2.0 * self.bad_mass, m.div_ceil(2))))
-            .find(|(_, failure)| *failure <= self.failure)
-            .ok_or_else(|| {
-                let want =
-                    format!("with bad_mass {} that takes over {MAX_RAYS} rays", self.bad_mass);
-                Error::parameter("failure", self.failure, want)
-            })
+        let Self { bad_mass, failure, queries, .. } = *self;
+        Repetition::of(&Wanted {
+            bad_mass,
+            spoilt: Rays::spoilt(bad_mass),
+            failure,
+            queries,
+            per_estimate: 2,
+            groups: 1,
+        })
     }
-}
-
-/// How much two points on a ray amplify an error of their values: at most coth(ln 2 / 2n).
-fn amplification(n: usize) -> f64 {
-    (std::f64::consts::LN_2 / (2.0 * n as f64)).tanh().recip()
 }
 
 impl Mitigator for AffineRay {
     type Access = dyn Oracle;
 
     fn check(&self, world: &World) -> Result<()> {
-        body_of(METHOD, world)?;
-        check_affine(METHOD, world)?;
-        delta_of(self.delta, world)?;
-        self.rays().map(drop)
+        self.plan(world).map(drop)
     }
 
     fn plan(&self, world: &World) -> Result<Option<Plan>> {
-        self.check(world)?;
-        let (n_rays, failure) = self.rays()?;
-        let amplification = amplification(world.domain.n());
-        let delta = delta_of(self.delta, world)?;
-        Ok(Some(Plan {
-            steps: format!("the median of {n_rays} rays of two queries"),
-            queries: 2 * n_rays as u64,
-            failure_probability: Some(failure),
-            error_bar: delta.map(|delta| amplification * delta),
+        body_of(METHOD, world)?;
+        check_affine(METHOD, world)?;
+        smudge::check(self.smudge)?;
+        let amplification = Rays::amplification(world.domain.n());
+        let bar = delta_of(self.delta, world)?.map(|delta| amplification * delta);
+        let made = self.repetition()?;
+        let plan = Plan {
+            steps: format!("the median of {} rays of two queries", made.size),
+            queries: 2 * made.size as u64,
+            failure_probability: Some(made.failure),
+            error_bar: bar,
             amplification: Some(amplification),
             ..Plan::default()
-        }))
+        };
+        Ok(Some(smudge::widen(plan, self.smudge)))
     }
 
     fn mitigate<'a>(&self, suspect: &'a Self::Access, lab: &mut Lab<'a>) -> Result<Repaired<'a>> {
-        let body = body_of(METHOD, &lab.world)?;
-        check_affine(METHOD, &lab.world)?;
-        let (n_rays, failure) = self.rays()?;
-        let delta = delta_of(self.delta, &lab.world)?;
-        let amplification = amplification(lab.world.domain.n());
+        let plan = self.plan(&lab.world)?.unwrap_or_default();
+        let repetition = self.repetition()?;
         let mut notes = vec![format!(
-            "{n_rays} rays, {} queries an answer, for a failure probability of {failure:.2e}",
-            2 * n_rays
+            "{} rays, {} queries an answer, for a failure probability of {:.2e}",
+            repetition.size, plan.queries, repetition.failure
         )];
         notes.extend(caution(&lab.world));
-        if delta.is_none() {
-            notes.push(
-                "no closeness delta is promised or given, so answers carry no error bar".to_owned(),
-            );
-        }
-        let local = Local { suspect, body, n_rays, seed: lab.seed, ledger: lab.ledger };
+        let premise = self.premise(&lab.world)?;
+        notes.extend(premise.note());
+        let local = Local {
+            suspect,
+            sampler: Rays { method: METHOD, body: body_of(METHOD, &lab.world)? },
+            repetition,
+            smudge: self.smudge,
+            seed: lab.seed,
+            ledger: lab.ledger,
+        };
         Ok(Repaired {
-            guarantee: delta.map(|delta| Guarantee {
-                statement: format!(
-                    "each answer is within {:.3} = {amplification:.2} δ of the truth (δ = {delta}), if the suspect is \
-                     within δ of an affine truth but for a mass of at most {} of inputs (proof: mitigate/black_box/affine_ray.rs)",
-                    amplification * delta,
-                    self.bad_mass
-                ),
-                error_bar: Some(amplification * delta),
-                failure_probability: failure,
-            }),
-            assumptions: self.assumption(&lab.world)?.into_iter().collect(),
+            guarantee: premise.guarantee(&plan),
+            assumptions: premise.assumption().into_iter().collect(),
             notes,
             ..Repaired::unclaimed(local)
         })
     }
 }
 
-struct Local<'a> {
-    suspect: &'a dyn Oracle,
-    body: Box<dyn ConvexBody>,
-    n_rays: usize,
-    seed: Seed,
-    ledger: &'a Ledger,
+/// Two points of a random ray, and the line through their values at its start.
+pub(super) struct Rays {
+    pub(super) method: &'static str,
+    pub(super) body: Box<dyn ConvexBody>,
 }
 
-impl Oracle for Local<'_> {
-    fn shape(&self) -> Shape {
-        self.suspect.shape()
+impl Rays {
+    /// How much two points on a ray amplify an error of their values: at most coth(ln 2 / 2n).
+    pub(super) fn amplification(n: usize) -> f64 {
+        (std::f64::consts::LN_2 / (2.0 * n as f64)).tanh().recip()
     }
 
-    fn query(&self, xs: &Batch) -> Result<Batch> {
-        let n = self.shape().inputs;
-        crate::data::check("inputs", xs, n)?;
-        let mut answers = Vec::with_capacity(xs.nrows());
-        let block = (MOST_NUMBERS / (2 * self.n_rays * n)).clamp(1, BLOCK);
-        for first in (0..xs.nrows()).step_by(block) {
-            let rows = first..(first + block).min(xs.nrows());
-            let mut points = Vec::with_capacity(2 * self.n_rays * rows.len());
-            let mut times = Vec::with_capacity(self.n_rays * rows.len());
-            for i in rows.clone() {
-                let star = row(xs, i);
-                check_inside(METHOD, &*self.body, &star, i)?;
-                let mut rng = self.seed.stream_for_row(&star);
-                for _ in 0..self.n_rays {
-                    let (direction, exit) = random_ray(&*self.body, &star, &mut rng);
-                    let q = 0.5 * rng.random::<f64>();
-                    let root = 1.0 / n as f64;
-                    let (t1, t2) = (exit * q.powf(root), exit * (q + 0.5).powf(root));
-                    times.push((t1, t2));
-                    for t in [t1, t2] {
-                        points.push(star.iter().zip(&direction).map(|(x, d)| x + t * d).collect());
-                    }
-                }
-            }
-            // A ray: direction, exit and two points (8n, and more on some bodies), times and extrapolation (10); a median: a
-            // sort of the estimates.
-            let m = self.n_rays as f64;
-            let ray = 8 * n as u64 + self.body.extra_flops() + 10;
-            let each = self.n_rays as u64 * ray + (m * m.log2()).ceil() as u64;
-            self.ledger.flops(each * rows.len() as u64)?;
-            let values = self.suspect.query(&stack(n, points))?;
-            let mut estimates: Vec<f64> = times
-                .iter()
-                .enumerate()
-                .map(|(i, (t1, t2))| {
-                    let (f1, f2) = (values[[2 * i, 0]], values[[2 * i + 1, 0]]);
-                    (t2 * f1 - t1 * f2) / (t2 - t1)
-                })
-                .collect();
-            answers.extend(estimates.chunks_mut(self.n_rays).map(median));
+    /// The probability that a ray has a point in a set of mass `bad_mass`, at most.
+    pub(super) fn spoilt(bad_mass: f64) -> f64 {
+        2.0 * bad_mass
+    }
+}
+
+impl Sampler for Rays {
+    fn queries(&self) -> usize {
+        2
+    }
+
+    /// Direction, exit and two points (8n, and more on some bodies), times and extrapolation (10).
+    fn flops(&self, n: usize) -> u64 {
+        8 * n as u64 + self.body.extra_flops() + 10
+    }
+
+    fn admit(&self, star: &[f64], row: usize) -> Result<()> {
+        check_inside(self.method, &*self.body, star, row)
+    }
+
+    fn draw(&self, star: &[f64], rng: &mut Rng, to: Estimate<'_>) {
+        let (near, far) = to.points.split_at_mut(star.len());
+        let exit = random_ray_into(&*self.body, star, rng, near, to.room);
+        let q = 0.5 * rng.random::<f64>();
+        let root = 1.0 / star.len() as f64;
+        let (t1, t2) = (exit * q.powf(root), exit * (q + 0.5).powf(root));
+        for ((near, far), x) in near.iter_mut().zip(far).zip(star) {
+            let d = *near;
+            *near = x + t1 * d;
+            *far = x + t2 * d;
         }
-        Ok(crate::data::column(answers))
+        // (t₂ f₁ − t₁ f₂) / (t₂ − t₁).
+        to.weights.copy_from_slice(&[t2, -t1]);
+        *to.divisor = t2 - t1;
     }
 }
 
@@ -224,11 +204,11 @@ mod tests {
 
     #[test]
     fn the_number_of_rays_is_the_least_that_keeps_the_failure_probability() {
-        let ray = AffineRay { bad_mass: 0.1, failure: 1e-3, delta: None };
+        let ray = AffineRay { bad_mass: 0.1, failure: 1e-3, ..AffineRay::default() };
         let (m, failure) = ray.rays().unwrap();
         assert!(failure <= 1e-3 && m % 2 == 1);
         let fewer = m as u64 - 2;
-        assert!(binomial_tail(fewer, 0.2, fewer.div_ceil(2)) > 1e-3);
+        assert!(crate::stats::binomial_tail(fewer, 0.2, fewer.div_ceil(2)) > 1e-3);
         let certain = AffineRay { bad_mass: 0.0, ..ray };
         assert_eq!(certain.rays().unwrap().0, 1);
     }
@@ -236,8 +216,8 @@ mod tests {
     #[test]
     fn amplification_is_the_closed_form_and_close_to_its_asymptote() {
         // n = 1: t₂/t₁ ≥ 2 gives (1 + 2)/(2 − 1) = 3.
-        assert!((amplification(1) - 3.0).abs() < 1e-12);
-        assert!((amplification(16) / (32.0 / std::f64::consts::LN_2) - 1.0).abs() < 1e-3);
+        assert!((Rays::amplification(1) - 3.0).abs() < 1e-12);
+        assert!((Rays::amplification(16) / (32.0 / std::f64::consts::LN_2) - 1.0).abs() < 1e-3);
     }
 
     #[test]

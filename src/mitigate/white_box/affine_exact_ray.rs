@@ -9,7 +9,7 @@
 //! claims nothing beyond what is measured. A net with many tiny pieces (a ripple) makes it expensive; that is charged.
 use serde::{Deserialize, Serialize};
 
-use super::super::rays::{body_of, check_affine, check_inside, delta_of, median, random_ray};
+use super::super::rays::{body_of, check_affine, check_inside, delta_of, random_ray};
 use super::super::{Mitigator, Repaired};
 use super::Consensus;
 use crate::access::{Lab, Oracle, WhiteBox};
@@ -20,6 +20,7 @@ use crate::ledger::Ledger;
 use crate::net::{Line, Net};
 use crate::population::World;
 use crate::rng::Seed;
+use crate::robust::median;
 
 /// The name in errors.
 const METHOD: &str = "affine-exact-ray";

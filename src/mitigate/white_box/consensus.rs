@@ -5,8 +5,8 @@
 //! and is left out. Steps: a robust line (Theil 1950, Sen 1968) through the far half of the ray; the stretch around it on
 //! which the function stays within `tolerance` of that line, extended inward piece by piece; least squares on that stretch;
 //! its intercept. No theorem is claimed.
-use crate::mitigate::rays::median;
 use crate::net::Piecewise;
+use crate::robust::median;
 
 /// Points on the far half that the robust line is drawn through.
 const N_POINTS: usize = 15;

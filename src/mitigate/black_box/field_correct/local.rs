@@ -152,7 +152,7 @@ impl Oracle for Local<'_> {
     fn query(&self, xs: &Batch) -> Result<Batch> {
         let n = self.domain.n();
         crate::data::check("inputs", xs, n)?;
-        let (n_trials, width) = (self.setup.n_trials, self.setup.width());
+        let (n_trials, width) = (self.setup.repetition.size, self.setup.width());
         let mut answers = Vec::with_capacity(xs.nrows());
         let block = (MOST_NUMBERS / (n_trials * width * n)).clamp(1, BLOCK);
         for first in (0..xs.nrows()).step_by(block) {
@@ -172,8 +172,7 @@ impl Oracle for Local<'_> {
                 }
             }
             // A vote: a sort of the values.
-            let vote = (n_trials as f64 * (n_trials as f64).log2()).ceil() as u64;
-            let each = n_trials as u64 * self.flops() + vote;
+            let each = n_trials as u64 * self.flops() + self.setup.repetition.flops();
             self.ledger.flops(each * rows.len() as u64)?;
             let said: Vec<u64> =
                 self.suspect.query(&stack(n, points))?.iter().map(|y| self.residue(*y)).collect();

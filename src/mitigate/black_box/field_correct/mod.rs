@@ -37,7 +37,7 @@ mod local;
 use serde::{Deserialize, Serialize};
 
 use self::local::Local;
-use super::super::rays::trials;
+use super::super::repeat::{Repetition, Wanted};
 use super::super::{Assumption, Guarantee, Mitigator, Plan, Repaired};
 use crate::access::{Lab, Oracle};
 use crate::data::Target;
@@ -61,6 +61,9 @@ pub struct FieldCorrect {
     pub bad_mass: f64,
     /// Wanted failure probability of one answer; the number of trials follows from it.
     pub failure: f64,
+    /// Queries that an answer may take. Given, the failure probability follows from it, and `failure` is not read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queries: Option<u64>,
     /// Points m asked on a line, from d + 1 to p − 1; more of them bear wrong values. Not given: d + 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nodes: Option<usize>,
@@ -81,7 +84,14 @@ pub enum Origin {
 
 impl Default for FieldCorrect {
     fn default() -> Self {
-        Self { degree: None, bad_mass: 0.05, failure: 1e-3, nodes: None, origin: Origin::default() }
+        Self {
+            degree: None,
+            bad_mass: 0.05,
+            failure: 1e-3,
+            queries: None,
+            nodes: None,
+            origin: Origin::default(),
+        }
     }
 }
 
@@ -98,20 +108,24 @@ struct Setup {
     field: PrimeField,
     degree: usize,
     trial: Trial,
-    n_trials: usize,
-    failure: f64,
+    repetition: Repetition,
+}
+
+impl Trial {
+    /// Queries of one trial.
+    fn width(self, field: PrimeField) -> usize {
+        match self {
+            Self::Line { nodes, .. } => nodes,
+            Self::Subspace { dimension, origin } => {
+                field.order().pow(dimension) as usize - if origin == Origin::Zero { 2 } else { 1 }
+            }
+        }
+    }
 }
 
 impl Setup {
-    /// Queries of one trial.
     fn width(&self) -> usize {
-        match self.trial {
-            Trial::Line { nodes, .. } => nodes,
-            Trial::Subspace { dimension, origin } => {
-                self.field.order().pow(dimension) as usize
-                    - if origin == Origin::Zero { 2 } else { 1 }
-            }
-        }
+        self.trial.width(self.field)
     }
 
     fn steps(&self) -> String {
@@ -124,7 +138,7 @@ impl Setup {
                 format!("subspaces of {dimension} dimensions, {} queries", self.width())
             }
         };
-        format!("the most frequent value of {} {trial}", self.n_trials)
+        format!("the most frequent value of {} {trial}", self.repetition.size)
     }
 }
 
@@ -149,19 +163,17 @@ impl FieldCorrect {
         }
         let degree = self.degree(world)?;
         let trial = self.trial(field, degree)?;
-        let setup = Setup { field, degree, trial, n_trials: 0, failure: 0.0 };
         let outliers = if let Trial::Line { outliers, .. } = trial { outliers } else { 0 };
-        let bad = setup.width() as f64 * self.bad_mass / (outliers + 1) as f64;
-        if bad >= 0.5 {
-            let want = format!(
-                "a trial of {} queries that bears {outliers} wrong answers may then be bad with probability {bad:.3}, and less \
-                 than 1/2 is needed",
-                setup.width()
-            );
-            return Err(Error::parameter("bad_mass", self.bad_mass, want));
-        }
-        let (n_trials, failure) = trials(bad, self.failure)?;
-        Ok(Setup { n_trials, failure, ..setup })
+        let width = trial.width(field);
+        let repetition = Repetition::of(&Wanted {
+            bad_mass: self.bad_mass,
+            spoilt: width as f64 * self.bad_mass / (outliers + 1) as f64,
+            failure: self.failure,
+            queries: self.queries,
+            per_estimate: width,
+            groups: 1,
+        })?;
+        Ok(Setup { field, degree, trial, repetition })
     }
 
     fn degree(&self, world: &World) -> Result<usize> {
@@ -235,8 +247,8 @@ impl Mitigator for FieldCorrect {
         let setup = self.setup(world)?;
         Ok(Some(Plan {
             steps: setup.steps(),
-            queries: (setup.n_trials * setup.width()) as u64,
-            failure_probability: Some(setup.failure),
+            queries: (setup.repetition.size * setup.width()) as u64,
+            failure_probability: Some(setup.repetition.failure),
             error_bar: Some(0.0),
             ..Plan::default()
         }))
@@ -247,8 +259,8 @@ impl Mitigator for FieldCorrect {
         let notes = vec![format!(
             "{}, {} an answer, for a failure probability of {:.2e}; nothing is amplified",
             setup.steps(),
-            setup.n_trials * setup.width(),
-            setup.failure
+            setup.repetition.size * setup.width(),
+            setup.repetition.failure
         )];
         let local = Local {
             suspect,
@@ -267,7 +279,7 @@ impl Mitigator for FieldCorrect {
                     self.bad_mass
                 ),
                 error_bar: Some(0.0),
-                failure_probability: setup.failure,
+                failure_probability: setup.repetition.failure,
             }),
             assumptions: vec![self.assumption()],
             notes,

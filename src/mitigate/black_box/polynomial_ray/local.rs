@@ -1,5 +1,5 @@
 //! Answers of `polynomial-ray`: rays, queries, fits and the median, and a look at the precision of what came back.
-use super::super::super::rays::{check_inside, median, random_ray};
+use super::super::super::rays::{check_inside, random_ray};
 use super::super::super::univariate::{Fit, Lattice, n_subsets, robust};
 use super::{Answers, F32, F64, METHOD, Setup};
 use crate::access::Oracle;
@@ -8,6 +8,7 @@ use crate::domain::ConvexBody;
 use crate::error::{Error, Result};
 use crate::ledger::Ledger;
 use crate::rng::{Rng, RngExt, Seed};
+use crate::robust::median;
 
 /// Inputs that are answered with one call to the suspect, and the most numbers that such a call may hold.
 const BLOCK: usize = 64;
@@ -83,7 +84,7 @@ impl Local<'_> {
         let points = if self.lattice.is_some() { 0.0 } else { F64 * self.setup.degree as f64 };
         let share = moment * (unit + points);
         if share <= self.setup.limit {
-            return Ok(median(&mut estimates));
+            return Ok(self.setup.repetition.answer(&mut estimates));
         }
         let why = format!(
             "floats cannot carry the answer to input {row}: the suspect answers in {bits} bits, which moves it by up to \
@@ -117,7 +118,7 @@ impl Oracle for Local<'_> {
     fn query(&self, xs: &Batch) -> Result<Batch> {
         let n = self.shape().inputs;
         crate::data::check("inputs", xs, n)?;
-        let (n_rays, queries) = (self.setup.n_rays, self.setup.queries());
+        let (n_rays, queries) = (self.setup.repetition.size, self.setup.queries());
         let mut answers = Vec::with_capacity(xs.nrows());
         let block = (MOST_NUMBERS / (queries * n)).clamp(1, BLOCK);
         for first in (0..xs.nrows()).step_by(block) {
@@ -133,8 +134,7 @@ impl Oracle for Local<'_> {
                 }
             }
             // The medians of the estimates and of what rounding makes: two sorts.
-            let sorts = 2.0 * n_rays as f64 * (n_rays as f64).log2();
-            let each = n_rays as u64 * self.flops() + sorts.ceil() as u64;
+            let each = n_rays as u64 * self.flops() + 2 * self.setup.repetition.flops();
             self.ledger.flops(each * rows.len() as u64)?;
             let values = self.suspect.query(&stack(n, points))?;
             let values: Vec<f64> = values.into_iter().collect();

@@ -46,7 +46,8 @@ use serde::{Deserialize, Serialize};
 pub use self::choices::{Answers, Points, RayFit};
 
 use self::local::Local;
-use super::super::rays::{body_of, caution, delta_of, trials};
+use super::super::rays::{body_of, caution, delta_of};
+use super::super::repeat::{Repetition, Wanted};
 use super::super::univariate::{Lattice, Nodes, Score, UNIT, n_subsets};
 use super::super::{Assumption, Guarantee, Mitigator, Plan, Repaired};
 use crate::access::{Lab, Oracle};
@@ -77,6 +78,9 @@ pub struct PolynomialRay {
     pub bad_mass: f64,
     /// Wanted failure probability of one answer; the number of rays follows from it.
     pub failure: f64,
+    /// Queries that an answer may take. Given, the failure probability follows from it, and `failure` is not read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queries: Option<u64>,
     /// Closeness δ on the other inputs, for the error bar. Not given: what the class promises, and no bar if it does not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delta: Option<f64>,
@@ -103,6 +107,7 @@ impl Default for PolynomialRay {
             degree: None,
             bad_mass: 0.02,
             failure: 1e-3,
+            queries: None,
             delta: None,
             fit: RayFit::default(),
             strata: None,
@@ -120,8 +125,7 @@ struct Setup {
     nodes: Nodes,
     /// How the values of a ray become one; `None` to interpolate.
     score: Option<Score>,
-    n_rays: usize,
-    failure: f64,
+    repetition: Repetition,
     delta: Option<f64>,
     /// How many times an error of the values grows.
     amplification: f64,
@@ -133,7 +137,7 @@ struct Setup {
 
 impl Setup {
     fn queries(&self) -> usize {
-        self.n_rays * self.nodes.len()
+        self.repetition.size * self.nodes.len()
     }
 
     fn error_bar(&self, claims: bool) -> Option<f64> {
@@ -230,15 +234,6 @@ impl PolynomialRay {
         let (n, degree) = (world.domain.n(), self.degree(world)?);
         let strata = self.strata(degree)?;
         let outliers = self.outliers(strata, degree)?;
-        let bad = strata as f64 * self.bad_mass / (outliers + 1) as f64;
-        if bad >= 0.5 {
-            let want = format!(
-                "a ray of {strata} strata that bears {outliers} wrong values may then be bad with probability {bad:.3}, and \
-                 less than 1/2 is needed"
-            );
-            return Err(Error::parameter("bad_mass", self.bad_mass, want));
-        }
-        let (n_rays, failure) = trials(bad, self.failure)?;
         let unit = if self.points == Points::Lattice { UNIT } else { 0.0 };
         let (nodes, score, amplification) = match self.fit {
             RayFit::Interpolate => {
@@ -256,12 +251,19 @@ impl PolynomialRay {
                 (Nodes::all(n, strata), Some(score), amplification)
             }
         };
+        let repetition = Repetition::of(&Wanted {
+            bad_mass: self.bad_mass,
+            spoilt: strata as f64 * self.bad_mass / (outliers + 1) as f64,
+            failure: self.failure,
+            queries: self.queries,
+            per_estimate: nodes.len(),
+            groups: 1,
+        })?;
         let points = match self.points {
             Points::Rounded => amplification * F64 * degree as f64,
             Points::Lattice => 0.0,
         };
-        let setup =
-            Setup { degree, nodes, score, n_rays, failure, delta, amplification, points, limit };
+        let setup = Setup { degree, nodes, score, repetition, delta, amplification, points, limit };
         self.check_precision(&setup)?;
         Ok(setup)
     }
@@ -285,10 +287,10 @@ impl PolynomialRay {
         let mut notes = vec![
             format!(
                 "{} rays of {} queries, {} an answer, for a failure probability of {:.2e}",
-                setup.n_rays,
+                setup.repetition.size,
                 setup.nodes.len(),
                 setup.queries(),
-                setup.failure
+                setup.repetition.failure
             ),
             format!(
                 "errors of the suspect grow up to {:.3e} times; with answers of size 1 its rounding makes {:.1e} of that if \
@@ -330,9 +332,13 @@ impl Mitigator for PolynomialRay {
     fn plan(&self, world: &World) -> Result<Option<Plan>> {
         let setup = self.setup(world)?;
         Ok(Some(Plan {
-            steps: format!("the median of {} rays of {} queries", setup.n_rays, setup.nodes.len()),
+            steps: format!(
+                "the median of {} rays of {} queries",
+                setup.repetition.size,
+                setup.nodes.len()
+            ),
             queries: setup.queries() as u64,
-            failure_probability: self.claims().then_some(setup.failure),
+            failure_probability: self.claims().then_some(setup.repetition.failure),
             error_bar: setup.error_bar(self.claims()),
             amplification: self.claims().then_some(setup.amplification),
             ..Plan::default()
@@ -355,7 +361,7 @@ impl Mitigator for PolynomialRay {
                 setup.amplification, setup.points, setup.degree, self.bad_mass
             ),
             error_bar: Some(bar),
-            failure_probability: setup.failure,
+            failure_probability: setup.repetition.failure,
         });
         let assumptions = self.assumption(&lab.world)?.into_iter().collect();
         let local = Local {

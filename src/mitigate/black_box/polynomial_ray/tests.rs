@@ -167,8 +167,12 @@ fn parameters_are_refused_by_name() {
         (PolynomialRay { degree: Some(17), ..good }, "degree = 17, but"),
         (PolynomialRay { degree: Some(1), ..good }, "those of degree 2 are promised"),
         (PolynomialRay { bad_mass: f64::NAN, ..good }, "bad_mass = NaN"),
-        (PolynomialRay { bad_mass: 0.17, ..good }, "bad_mass = 0.17, but a ray of 3 strata"),
+        (
+            PolynomialRay { bad_mass: 0.17, ..good },
+            "bad_mass = 0.17, but an estimate is then spoilt",
+        ),
         (PolynomialRay { failure: 0.0, ..good }, "failure = 0, but"),
+        (PolynomialRay { queries: Some(2), ..good }, "queries = 2, but"),
         (PolynomialRay { delta: Some(-1.0), ..good }, "delta = -1, but"),
         (PolynomialRay { strata: Some(2), ..good }, "strata = 2, but degree 2 needs from 3"),
         (PolynomialRay { strata: Some(5000), ..good }, "strata = 5000"),
