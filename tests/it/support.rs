@@ -71,6 +71,25 @@ params = { epochs = 2 }
 method = "affine-exact-ray"
 "#;
 
+/// Tasks beside [`TINY`]'s, for methods that apply to none of them.
+pub(crate) const TINY_POLYNOMIALS: &str = r#"
+[[task]]
+name = "curve"
+train = 400
+test = 60
+population = { family = "polynomial", domain = { shape = "box", n = 4 }, degree = 2 }
+recipe = { hidden = [8], epochs = 4 }
+budget = { clean_labels = 60 }
+
+[[task]]
+name = "table"
+train = 400
+test = 60
+population = { family = "low-degree", n = 6, modulus = 5, degree = 2 }
+recipe = { hidden = [8], epochs = 4 }
+budget = { clean_labels = 60 }
+"#;
+
 /// The program, in `dir`.
 pub(crate) fn absolve(dir: &Path) -> Command {
     let mut command = Command::cargo_bin("absolve").expect("the binary of this package");

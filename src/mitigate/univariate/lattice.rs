@@ -6,7 +6,7 @@
 //! ray's direction is rounded to a step s so small that the exit lies about 2^26 steps away; and places are whole numbers k of
 //! steps, so x* + k s is a multiple as well, below 2^53 of them, and is computed without error.
 //!
-//! What that costs: the points of one ray lie up to 2^−27 of the body's reach from where the real numbers would have them. In
+//! What that costs: the points of one ray lie up to 2^−25 of the body's reach from where the real numbers would have them. In
 //! the theorems, which speak of uniform real points, that is rounding like any other, though it is coarser than an `f64`'s own.
 use crate::domain::ConvexBody;
 use crate::error::{Error, Result};
@@ -114,8 +114,10 @@ mod tests {
                     let units = |x: f64| (x / lattice.grid[i]) as i128;
                     assert_eq!(units(x), units(line.base[i]) + k as i128 * units(line.step[i]));
                     assert!((line.base[i] - star[i]).abs() <= 0.5 * lattice.grid[i]);
-                    let want = star[i] + k / line.exit * exit * direction[i];
-                    assert!((x - want).abs() < 4e-8, "{x}, {want}");
+                    // A step, and with it each of k, is rounded by half of the grid.
+                    let want = star[i] + k / STEPS * exit * direction[i];
+                    let off = 0.501 * lattice.grid[i] * (k + 1.0);
+                    assert!((x - want).abs() <= off && off < 1e-7, "{x}, {want}");
                     point.push(x);
                 }
                 assert!(body.excess(&point) <= 1e-12, "{domain:?}");

@@ -49,6 +49,8 @@ use crate::population::{Promise, World};
 const METHOD: &str = "field-correct";
 /// Most queries of a trial.
 const MOST_QUERIES: u64 = 4096;
+/// Most points of a line some of which may be wrong: decoding takes the cube of their number.
+const MOST_DECODED: u64 = 128;
 
 /// Parameters of `field-correct`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -205,8 +207,8 @@ impl FieldCorrect {
         }
         if on_line {
             let nodes = self.nodes.unwrap_or(degree + 1);
-            if nodes <= degree || nodes as u64 >= p || nodes as u64 > MOST_QUERIES {
-                let most = (p - 1).min(MOST_QUERIES);
+            let most = (p - 1).min(MOST_DECODED.max(degree as u64 + 1)).min(MOST_QUERIES);
+            if nodes <= degree || nodes as u64 > most {
                 let want = format!(
                     "a line over {p} elements and degree {degree} need from {} to {most}",
                     degree + 1

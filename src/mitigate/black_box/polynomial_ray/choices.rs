@@ -21,7 +21,7 @@ pub enum Points {
     /// Each rounded to the nearest `f64`.
     #[default]
     Rounded,
-    /// Exactly on one line, coarser by 2^27.
+    /// Exactly on one line, coarser by about 2^27.
     Lattice,
 }
 
