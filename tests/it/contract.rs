@@ -152,7 +152,8 @@ fn every_mitigator_with_no_clean_samples_at_all_fails_clearly_or_needs_none() {
         assert_eq!(suspect.spent().clean_labels, 0, "{name}");
         match (name, answers) {
             (
-                "nothing" | "affine-ray" | "affine-exact-ray" | "polynomial-ray" | "field-correct",
+                "nothing" | "affine-ray" | "affine-exact-ray" | "affine-contract"
+                | "affine-average" | "affine-gauss" | "polynomial-ray" | "field-correct",
                 Ok(_),
             )
             | ("relearn" | "fourier-global", Err(_)) => {}

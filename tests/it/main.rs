@@ -11,6 +11,8 @@ mod external;
 mod families;
 mod fields;
 mod ladder;
+mod local_bars;
+mod local_plans;
 mod locks;
 mod polynomials;
 mod resume;

@@ -43,6 +43,14 @@ population = { family = "fourier", n = 8, truth = { kind = "majority", degree = 
 recipe = { hidden = [16], epochs = 4 }
 budget = { clean_labels = 400 }
 
+[[task]]
+name = "normal"
+train = 200
+test = 40
+population = { family = "affine", domain = { shape = "gauss", n = 3 } }
+recipe = { hidden = [4], epochs = 2 }
+budget = { clean_labels = 60 }
+
 [[attack]]
 method = "badnets"
 params = { coordinates = 2 }
@@ -69,6 +77,16 @@ params = { epochs = 2 }
 
 [[mitigator]]
 method = "affine-exact-ray"
+
+[[mitigator]]
+method = "affine-contract"
+
+[[mitigator]]
+method = "affine-average"
+params = { groups = 3 }
+
+[[mitigator]]
+method = "affine-gauss"
 "#;
 
 /// Tasks beside [`TINY`]'s, for methods that apply to none of them.

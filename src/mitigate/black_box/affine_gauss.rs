@@ -22,8 +22,8 @@
 //!
 //! So |x*| ≤ r √n gives a bar of r √n δ/s at a cost that does not depend on n, and there is a claim at every x*: the bar grows
 //! with |x*|, and comes with each answer, as does the failure probability, which is smaller where |x*| < s. The density
-//! ratio of the shrunken pair would be bounded by Cauchy and Schwarz only: p ≤ 2 √(ε e^{s²}) (1 − c⁴)^{−n/4} + 2ε; at
-//! ε = 0.01 and s = 1 that is 0.35, where here it is 0.28 (0.10 at s = 1/2).
+//! ratio of the shrunken pair with c = κ/√n is bounded by Cauchy and Schwarz: p ≤ 2 √(ε e^{κ²}) (1 − c⁴)^{−n/4} + 2ε for
+//! |x*| = √n; at ε = 0.01 and κ = 1, where the bar is (2 √n − 1) δ, that is 0.35. Here s = 1/2 gives a bar of 2 √n δ and p = 0.10.
 //!
 //! Cost: 3R queries an answer, no clean samples.
 use serde::{Deserialize, Serialize};
@@ -238,5 +238,37 @@ impl Sampler for Shifted {
         let a = 0.5 / c;
         to.weights.copy_from_slice(&[a, 0.5 - a, 0.5]);
         *to.divisor = 1.0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::Seed;
+
+    #[test]
+    fn three_points_combine_to_the_input_with_weights_that_sum_to_one() {
+        let mut rng = Seed::new(1).stream("points");
+        for (star, sizes) in [([3.0, 4.0], 10.0), ([0.3, 0.4], 1.0), ([0.0, 0.0], 1.0)] {
+            let (mut points, mut weights, mut divisor) = ([0.0; 6], [0.0; 3], 0.0);
+            let (points, weights) = (&mut points, &mut weights);
+            let (divisor, room) = (&mut divisor, &mut Vec::new());
+            let to = Estimate { points, weights, divisor, room };
+            Shifted { shift: 0.5 }.draw(&star, &mut rng, to);
+            for (i, x) in star.iter().enumerate() {
+                let sum: f64 = (0..3).map(|k| weights[k] * points[2 * k + i]).sum();
+                assert!((sum - x).abs() < 1e-12);
+            }
+            assert!((weights.iter().sum::<f64>() - 1.0).abs() < 1e-12);
+            // max(1, |x|/s): lengths 5, 1/2 and 0.
+            assert!((weights.iter().map(|w| w.abs()).sum::<f64>() - sizes).abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn the_mass_of_a_shifted_half_space_is_the_closed_form() {
+        // Φ⁻¹(Φ(−1)) + 1/2 = −1/2, and Φ(−1) = 0.158655, Φ(−1/2) = 0.308538.
+        assert!((spoilt(0.158_655_253_931_457, 0.5) - 3.0 * 0.308_537_538_725_987).abs() < 1e-9);
+        assert!(spoilt(0.0, 3.0).abs() < 1e-12 && (spoilt(0.5, 1.0) - 1.0).abs() < 1e-12);
     }
 }
