@@ -223,6 +223,25 @@ fn rays_cost_what_the_hand_counts() {
 }
 
 #[test]
+fn smudged_answers_are_the_plain_ones_within_the_width_and_the_plan_says_so() {
+    let model = Model::untrained(&curve(&Domain::Box { n: 5 }, 2, None), 4).unwrap();
+    let xs = crate::support::some_inputs(&model, 30);
+    let ask = |toml: &str| {
+        let suspect = publish(model.net.clone(), 0);
+        mitigate(&suspect, &model, "polynomial-ray", toml, |repaired| {
+            let repaired = repaired.unwrap();
+            (repaired.oracle.query(&xs).unwrap(), repaired.guarantee.unwrap().error_bar.unwrap())
+        })
+    };
+    let ((plain, bar), (noisy, wider)) = (ask(""), ask("smudge = 0.5"));
+    assert!((wider - bar - 0.5).abs() < 1e-12);
+    // The same coins before the noise, so the difference is the noise: within 1/2, and the largest of 30 beyond 1/4 but for a
+    // probability of 2^−30.
+    let off: Vec<f64> = (noisy - plain).iter().map(|d| d.abs()).collect();
+    assert!(off.iter().all(|d| *d <= 0.5) && off.iter().any(|d| *d > 0.25), "{off:?}");
+}
+
+#[test]
 fn a_single_precision_net_is_refused_where_its_bits_cannot_carry_the_degree() {
     // Degree 6 in 20 dimensions: Λ = 1.8e8 passes with 53 bits and does not with 24, which its answers give away.
     let model = Model::untrained(&curve(&Domain::Box { n: 20 }, 6, Some(40)), 5).unwrap();

@@ -83,7 +83,7 @@ pub(in crate::mitigate) fn robust(
     Fit::interpolate(&pick(places), &pick(values))
 }
 
-/// A walk over all subsets of a size, by divided differences: row j holds f[s_1, …, s_j, t] for every place t.
+/// A walk over all subsets of a size, by divided differences: row j holds `f[s_1, …, s_j, t]` for every place t.
 struct Search<'a> {
     places: &'a [f64],
     score: Score,

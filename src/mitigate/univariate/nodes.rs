@@ -7,8 +7,8 @@
 //!
 //! **Lemma 1.** For nodes of given strata, `Λ(q) = Σ_i Π_{j≠i} t_j / |t_i − t_j|`, the sum of the absolute weights by which
 //! d + 1 values give a polynomial of degree d at 0, grows with q; so Λ(q) ≤ Λ(1).
-//! *Proof.* Let t_i > t_j. The ratio t_i/t_j = ((i + q)/(j + q))^{1/n} falls as q grows, towards 1. The factor of the pair in
-//! the term of i is 1/(t_i/t_j − 1), in that of j it is 1/(1 − t_j/t_i); both grow. ∎
+//! *Proof.* Let `t_i > t_j`. The ratio `t_i/t_j = ((i + q)/(j + q))^{1/n}` falls as q grows, towards 1. The factor of the pair in
+//! the term of i is `1/(t_i/t_j − 1)`, in that of j it is `1/(1 − t_j/t_i)`; both grow. ∎
 //!
 //! **Lemma 2.** Of all sets of s strata the last s have the largest `min Λ(1)`, the least over their subsets of d + 1.
 //! *Proof.* Take the best subset of the last s and, in another set of s strata, the strata of the same ranks. No rank's
@@ -73,7 +73,7 @@ impl Nodes {
     }
 }
 
-/// Σ_i Π_{j≠i} t_j / (|t_i − t_j| − unit).
+/// `Σ_i Π_{j≠i} t_j / (|t_i − t_j| − unit)`.
 fn amplification(places: &[f64], unit: f64) -> f64 {
     let factor = |i: usize| {
         let others = (0..places.len()).filter(move |j| *j != i);
@@ -95,7 +95,7 @@ fn best_of(all: Nodes, degree: usize) -> Nodes {
             .max_by(|a, b| a.1.abs().total_cmp(&b.1.abs()));
         match worst {
             Some((k, value)) if value.abs() > 1.0 + TOLERANCE => {
-                exchange(&mut chosen, k, value > 0.0);
+                exchange(&mut chosen, k, value);
             }
             _ => break,
         }
@@ -120,9 +120,10 @@ fn spread(places: &[f64], count: usize) -> Vec<usize> {
 }
 
 /// Puts node `k` in the place of a neighbour, so that signs go on alternating from + at the first.
-fn exchange(chosen: &mut Vec<usize>, k: usize, positive: bool) {
+fn exchange(chosen: &mut Vec<usize>, k: usize, value: f64) {
+    let positive = value > 0.0;
     let after = chosen.partition_point(|c| *c < k);
-    let sign_at = |place: usize| place.is_multiple_of(2);
+    let sign_at = |place: usize| place % 2 == 0;
     if after > 0 && sign_at(after - 1) == positive {
         chosen[after - 1] = k;
     } else if after < chosen.len() && sign_at(after) == positive {
@@ -182,7 +183,7 @@ pub(in crate::mitigate) fn weights(places: &[f64]) -> Vec<Double> {
 mod tests {
     use super::*;
 
-    /// Chebyshev-Lobatto nodes on [1 − c/n, 1], which shrink with the body: the factor of the bad mass Σ t_i^−n, and Λ.
+    /// Chebyshev-Lobatto nodes on [1 − c/n, 1], which shrink with the body: the factor of the bad mass `Σ t_i^−n`, and Λ.
     fn contraction(n: usize, degree: usize, c: f64) -> (f64, f64) {
         let w = c / n as f64;
         let node = |i: usize| {

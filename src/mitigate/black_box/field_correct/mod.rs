@@ -13,17 +13,17 @@
 //! - **a line**, if d ≤ p − 2: v uniform; f is asked at x + t v, t = 1 … m, m from d + 1 to p − 1. With m = d + 1 the value is
 //!   `Σ_t (−1)^{t+1} C(d + 1, t) f(x + t v)`; with more it is that at 0 of the polynomial of degree d that agrees with f at all
 //!   but B = ⌊(m − d − 1)/2⌋ of the t, by Berlekamp's and Welch's equations;
-//! - **a subspace**, if not: k = ⌊d/(p − 1)⌋ + 1 directions a_i, uniform; the value is `−Σ_c f(x + Σ_i c_i a_i)` over the
+//! - **a subspace**, if not: k = ⌊d/(p − 1)⌋ + 1 directions `a_i`, uniform; the value is `−Σ_c f(x + Σ_i c_i a_i)` over the
 //!   p^k − 1 vectors c ≠ 0 of residues. For p = 2 that is the sum over the other 2^{d+1} − 1 points of an affine subspace of d + 1
-//!   dimensions. If P(0) = 0 is known (`origin = "zero"`, p = 2), the last direction is x + a_1 + … + a_d: then one of the
+//!   dimensions. If P(0) = 0 is known (`origin = "zero"`, p = 2), the last direction is `x + a_1 + … + a_d`: then one of the
 //!   points is 0 and need not be asked. For d = 1 that is Blum, Luby and Rubinfeld's f(x + z) + f(z).
 //!
 //! **Theorem.** Let f be P but on a share ε of all inputs. Then for every x the answer is P(x), but with probability at most
 //! `P[Bin(R, p₁) ≥ (R + 1)/2]`, where p₁ = m ε/(B + 1) for a line (so (d + 1) ε at its least) and Q ε for a subspace of Q
 //! queries, if p₁ < 1/2.
-//! *Proof.* Every query is uniform, whatever x is. On a line: t v is, for t ≠ 0 has an inverse. In a subspace: c_i a_i is for
-//! some c_i ≠ 0. With the last direction x + a_1 + … + a_d =: a, over two elements: a point x + Σ_{i∈S} a_i, S not empty, is
-//! uniform; and a point x + a + Σ_{i∈S} a_i is the sum of the a_i with i not in S, uniform unless S holds all i, where it is 0.
+//! *Proof.* Every query is uniform, whatever x is. On a line: t v is, for t ≠ 0 has an inverse. In a subspace: `c_i a_i` is for
+//! some `c_i ≠ 0`. With the last direction `x + a_1 + … + a_d` =: a, over two elements: a point `x + Σ_{i∈S} a_i`, S not empty, is
+//! uniform; and a point `x + a + Σ_{i∈S} a_i` is the sum of the `a_i` with i not in S, uniform unless S holds all i, where it is 0.
 //! So the expected number of wrong answers in a trial is ε times its queries: by Markov's inequality more than B are wrong with
 //! probability at most p₁. If not, the trial gives P(x). On a line P is a polynomial of degree d in t, the d + 1st difference of
 //! which is 0; and two such that agree with f at m − B places each agree with each other at m − 2B ≥ d + 1, so are one. In a

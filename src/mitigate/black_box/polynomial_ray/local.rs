@@ -1,5 +1,6 @@
 //! Answers of `polynomial-ray`: rays, queries, fits and the median, and a look at the precision of what came back.
 use super::super::super::rays::{check_inside, random_ray};
+use super::super::super::smudge;
 use super::super::super::univariate::{Fit, Lattice, n_subsets, robust};
 use super::{Answers, F32, F64, METHOD, Setup};
 use crate::access::Oracle;
@@ -25,6 +26,8 @@ pub(super) struct Local<'a> {
     pub(super) lattice: Option<Lattice>,
     pub(super) setup: Setup,
     pub(super) precision: Answers,
+    /// Half-width of the noise on answers.
+    pub(super) smudge: Option<f64>,
     pub(super) seed: Seed,
     pub(super) ledger: &'a Ledger,
 }
@@ -68,11 +71,7 @@ impl Local<'_> {
             places.iter().zip(values.chunks(m)).map(|(places, values)| self.fit(places, values));
         let (mut estimates, mut moments): (Vec<f64>, Vec<f64>) =
             fits.map(|fit| (fit.at_zero, fit.moment)).unzip();
-        #[expect(
-            clippy::float_cmp,
-            reason = "whether a number has 24 bits is a question of equality"
-        )]
-        let is_single = |value: &&f64| f64::from(**value as f32) == **value;
+        let is_single = |value: &&f64| f64::from(**value as f32).to_bits() == value.to_bits();
         let single = match self.precision {
             Answers::Single => true,
             Answers::Double => false,
@@ -125,6 +124,7 @@ impl Oracle for Local<'_> {
             let rows = first..(first + block).min(xs.nrows());
             let mut points = Vec::with_capacity(queries * rows.len());
             let mut places = Vec::with_capacity(n_rays * rows.len());
+            let mut noises = Vec::with_capacity(rows.len());
             for i in rows.clone() {
                 let star = row(xs, i);
                 check_inside(METHOD, &*self.body, &star, i)?;
@@ -132,15 +132,18 @@ impl Oracle for Local<'_> {
                 for _ in 0..n_rays {
                     places.push(self.ray(&star, &mut rng, &mut points)?);
                 }
+                noises.push(self.smudge.map_or(0.0, |width| smudge::noise(width, &mut rng)));
             }
             // The medians of the estimates and of what rounding makes: two sorts.
-            let each = n_rays as u64 * self.flops() + 2 * self.setup.repetition.flops();
+            let each = n_rays as u64 * self.flops()
+                + 2 * self.setup.repetition.flops()
+                + self.smudge.map_or(0, |_| smudge::FLOPS);
             self.ledger.flops(each * rows.len() as u64)?;
             let values = self.suspect.query(&stack(n, points))?;
             let values: Vec<f64> = values.into_iter().collect();
-            for (i, (places, values)) in rows.zip(places.chunks(n_rays).zip(values.chunks(queries)))
-            {
-                answers.push(self.answer(places, values, i)?);
+            let rays = places.chunks(n_rays).zip(values.chunks(queries));
+            for ((i, noise), (places, values)) in rows.zip(noises).zip(rays) {
+                answers.push(self.answer(places, values, i)? + noise);
             }
         }
         Ok(column(answers))

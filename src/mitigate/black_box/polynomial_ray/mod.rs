@@ -13,8 +13,8 @@
 //! Then for every x* in K the answer is within Λ δ of h(x*), but with probability at most `P[Bin(R, M ε) ≥ (R + 1)/2]`.
 //! *Proof.* K is star-shaped around x*, so given u's direction the n-th power of its radius, in units of the exit's, is
 //! uniform on (0, 1), and so is (k + q)/M for k a fair choice of 0 … M − 1: of all M nodes M ε are in A on average, so
-//! some asked one is with probability at most M ε. If none is, the value is Σ l_i f(t_i) for the Lagrange weights at 0: h(x*)
-//! and an error of at most Σ |l_i| δ ≤ Λ δ. Rays are independent, and a median is off only if at least (R + 1)/2 are. ∎
+//! some asked one is with probability at most M ε. If none is, the value is `Σ l_i f(t_i)` for the Lagrange weights at 0: h(x*)
+//! and an error of at most `Σ |l_i| δ` ≤ Λ δ. Rays are independent, and a median is off only if at least (R + 1)/2 are. ∎
 //! More strata amplify less and bear less: M is the one trade. Nodes that shrink with K towards x* (Chebyshev's on [1 − c/n, 1]
 //! times u, the reconstruction in the notes of this project) amplify more at the same probability of a bad ray for every n, d
 //! and c that `univariate/nodes.rs` tries, 250 times more at n = 50, d = 8; there is no choice between them.
@@ -49,7 +49,7 @@ use self::local::Local;
 use super::super::rays::{body_of, caution, delta_of};
 use super::super::repeat::{Repetition, Wanted};
 use super::super::univariate::{Lattice, Nodes, Score, UNIT, n_subsets};
-use super::super::{Assumption, Guarantee, Mitigator, Plan, Repaired};
+use super::super::{Assumption, Guarantee, Mitigator, Plan, Repaired, smudge};
 use crate::access::{Lab, Oracle};
 use crate::error::{Error, Result};
 use crate::population::{Promise, World};
@@ -99,6 +99,9 @@ pub struct PolynomialRay {
     /// Most error that rounding may make in an answer. Not given: the error beyond which an answer counts as wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rounding: Option<f64>,
+    /// Half-width of uniform noise on answers, which hides the suspect. Not given: no noise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub smudge: Option<f64>,
 }
 
 impl Default for PolynomialRay {
@@ -115,6 +118,7 @@ impl Default for PolynomialRay {
             points: Points::default(),
             precision: Answers::default(),
             rounding: None,
+            smudge: None,
         }
     }
 }
@@ -126,6 +130,7 @@ struct Setup {
     /// How the values of a ray become one; `None` to interpolate.
     score: Option<Score>,
     repetition: Repetition,
+    /// Closeness δ, where something is claimed and it is known.
     delta: Option<f64>,
     /// How many times an error of the values grows.
     amplification: f64,
@@ -140,8 +145,8 @@ impl Setup {
         self.repetition.size * self.nodes.len()
     }
 
-    fn error_bar(&self, claims: bool) -> Option<f64> {
-        self.delta.filter(|_| claims).map(|delta| self.amplification * delta + self.points)
+    fn error_bar(&self) -> Option<f64> {
+        self.delta.map(|delta| self.amplification * delta + self.points)
     }
 }
 
@@ -222,7 +227,8 @@ impl PolynomialRay {
 
     fn setup(&self, world: &World) -> Result<Setup> {
         body_of(METHOD, world)?;
-        let delta = delta_of(self.delta, world)?;
+        smudge::check(self.smudge)?;
+        let delta = delta_of(self.delta, world)?.filter(|_| self.claims());
         if !(self.bad_mass >= 0.0 && self.bad_mass < 0.5) {
             let want = "a mass from 0 to below 1/2 is needed";
             return Err(Error::parameter("bad_mass", self.bad_mass, want));
@@ -311,7 +317,7 @@ impl PolynomialRay {
                 "no closeness delta is promised or given, so answers carry no error bar".to_owned(),
             );
         }
-        match setup.error_bar(self.claims()) {
+        match setup.error_bar() {
             Some(bar) if bar > world.cutoff => notes.push(format!(
                 "the error bar {bar:.2e} is over the {} beyond which an answer counts as wrong: it says nothing useful",
                 world.cutoff
@@ -331,7 +337,7 @@ impl Mitigator for PolynomialRay {
 
     fn plan(&self, world: &World) -> Result<Option<Plan>> {
         let setup = self.setup(world)?;
-        Ok(Some(Plan {
+        let plan = Plan {
             steps: format!(
                 "the median of {} rays of {} queries",
                 setup.repetition.size,
@@ -339,10 +345,11 @@ impl Mitigator for PolynomialRay {
             ),
             queries: setup.queries() as u64,
             failure_probability: self.claims().then_some(setup.repetition.failure),
-            error_bar: setup.error_bar(self.claims()),
+            error_bar: setup.error_bar(),
             amplification: self.claims().then_some(setup.amplification),
             ..Plan::default()
-        }))
+        };
+        Ok(Some(smudge::widen(plan, self.smudge)))
     }
 
     fn mitigate<'a>(&self, suspect: &'a Self::Access, lab: &mut Lab<'a>) -> Result<Repaired<'a>> {
@@ -353,12 +360,18 @@ impl Mitigator for PolynomialRay {
             Points::Rounded => None,
         };
         let notes = self.notes(&setup, &lab.world);
-        let guarantee = setup.delta.zip(setup.error_bar(self.claims())).map(|(delta, bar)| Guarantee {
+        let plan = self.plan(&lab.world)?.unwrap_or_default();
+        let guarantee = setup.delta.zip(plan.error_bar).map(|(delta, bar)| Guarantee {
             statement: format!(
                 "each answer is within {bar:.3e} of the truth ({:.3e} δ with δ = {delta}, and {:.1e} for rounding query \
-                 points), if the suspect is within δ of a polynomial of degree {} but for a mass of at most {} of inputs \
-                 (proof: mitigate/black_box/polynomial_ray)",
-                setup.amplification, setup.points, setup.degree, self.bad_mass
+                 points{}), if the suspect is within δ of a polynomial of degree {} but for a mass of at most {} of inputs \
+                 (proof: mitigate/black_box/polynomial_ray){}",
+                setup.amplification,
+                setup.points,
+                smudge::addend(self.smudge),
+                setup.degree,
+                self.bad_mass,
+                smudge::statement(&plan)
             ),
             error_bar: Some(bar),
             failure_probability: setup.repetition.failure,
@@ -370,6 +383,7 @@ impl Mitigator for PolynomialRay {
             lattice,
             setup,
             precision: self.precision,
+            smudge: self.smudge,
             seed: lab.seed,
             ledger: lab.ledger,
         };

@@ -79,7 +79,16 @@ fn errors(ray: PolynomialRay, evaluate: fn(&Powers, &[f64]) -> f64) -> Result<(f
     let mut rng = Seed::new(9).stream("inputs");
     let xs = stack(50, (0..20).map(|_| body.sample(&mut rng)));
     let (setup, precision, seed) = (ray.setup(&world)?, ray.precision, Seed::new(10));
-    let local = Local { suspect: &suspect, body, lattice, setup, precision, seed, ledger: &ledger };
+    let local = Local {
+        suspect: &suspect,
+        body,
+        lattice,
+        setup,
+        precision,
+        smudge: None,
+        seed,
+        ledger: &ledger,
+    };
     let answers = local.query(&xs)?;
     let errors = (0..20).map(|i| (answers[[i, 0]] - suspect.exact(&row(&xs, i))).abs());
     let largest = *suspect.largest.lock().unwrap();
@@ -181,6 +190,7 @@ fn parameters_are_refused_by_name() {
         (PolynomialRay { outliers: Some(1), ..good }, "outliers = 1, but"),
         (PolynomialRay { outliers: Some(4), ..robust }, "at most 3 are borne"),
         (PolynomialRay { rounding: Some(0.0), ..good }, "rounding = 0, but"),
+        (PolynomialRay { smudge: Some(0.0), ..good }, "smudge = 0, but"),
     ] {
         let said = bad.check(&world).unwrap_err().to_string();
         assert!(said.contains(want), "{said}; wanted: {want}");
