@@ -25,7 +25,7 @@ impl PrimeField {
         let prime = modulus >= 2
             && (2..modulus)
                 .take_while(|k| k.saturating_mul(*k) <= modulus)
-                .all(|k| modulus % k != 0);
+                .all(|k| !modulus.is_multiple_of(k));
         if prime {
             return Ok(Self { p: u64::from(modulus) });
         }
