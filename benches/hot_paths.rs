@@ -1,12 +1,12 @@
 //! The paths on which a study spends its time. Run with `cargo bench`; compare figures of one run only.
-use absolve::access::{LabSeeds, Suspect};
+use absolve::access::{LabSeeds, Oracle, Suspect};
 use absolve::attack::Victim;
 use absolve::data::{Batch, Labeled, Target};
 use absolve::domain::Domain;
 use absolve::fourier::{FourierSum, HeavySearch, Questions, Term, walsh_hadamard};
 use absolve::ledger::{Budget, Ledger};
 use absolve::net::{Activation, Lesson, Net, Precision, Recipe, fit};
-use absolve::population::{Promise, World};
+use absolve::population::{AffineFamily, Family, Promise, World};
 use absolve::registry::{Params, attack_named, mitigator_named};
 use absolve::rng::{RngExt, Seed, sign};
 use absolve::study::{Model, Spec, Task};
@@ -95,6 +95,50 @@ fn ray_answers(bencher: Bencher<'_, '_>, method: &str) {
     bencher
         .counter(ItemsCount::new(xs.nrows()))
         .bench_local(|| black_box(repaired.oracle.query(&xs)));
+}
+
+/// 10,000 answers on a net of 64-128-1 over a box, at the methods' defaults; `alone` is the net asked once an answer, and
+/// `alone, as often` as many times as `affine-ray` asks it, in calls of the same size.
+#[divan::bench(
+    args = ["alone", "alone, as often", "affine-ray", "affine-contract", "affine-gauss"],
+    sample_count = 5
+)]
+fn local_answers(bencher: Bencher<'_, '_>, method: &str) {
+    const ANSWERS: usize = 10_000;
+    let domain = match method {
+        "affine-gauss" => Domain::Gauss { n: 64 },
+        _ => Domain::Box { n: 64 },
+    };
+    let mut task = affine_task();
+    task.population = Family::Affine(AffineFamily { domain, ..AffineFamily::default() });
+    (task.test, task.recipe.hidden) = (ANSWERS, vec![128]);
+    let model = Model::untrained(&task, 1).expect("a model");
+    let xs = model.test().expect("test inputs").xs;
+    let suspect = Suspect::publish(model.net.clone(), Budget::UNLIMITED);
+    let bencher = bencher.counter(ItemsCount::new(ANSWERS));
+    let name = if method.starts_with("alone") { "affine-ray" } else { method };
+    let entry = mitigator_named(name).expect("a mitigator");
+    let built = (entry.build)(&Params::new()).expect("defaults");
+    let plan = built.method.plan(&model.world()).expect("defaults fit").expect("a plan");
+    let block = 64;
+    match method {
+        "alone" => bencher.bench_local(|| black_box(suspect.query(&xs))),
+        "alone, as often" => {
+            let call = xs.slice(ndarray::s![..block, ..]).to_owned();
+            let one =
+                ndarray::concatenate(ndarray::Axis(0), &vec![call.view(); plan.queries as usize]);
+            let one = one.expect("rows of one width");
+            bencher.bench_local(|| {
+                (0..ANSWERS.div_ceil(block)).for_each(|_| drop(black_box(suspect.query(&one))));
+            });
+        }
+        _ => {
+            let seeds = LabSeeds { samples: Seed::new(1), method: Seed::new(2) };
+            let mut lab = suspect.lab(&*model.population, &task.recipe, seeds);
+            let repaired = built.method.mitigate(&suspect, &mut lab).expect("a repaired model");
+            bencher.bench_local(|| black_box(repaired.oracle.query(&xs)));
+        }
+    }
 }
 
 fn affine_task() -> Task {

@@ -56,6 +56,7 @@
 //! | [`registry`] | the tables of methods by name |
 //! | [`study`], [`report`] | many models: specification, cells, records, tables, page |
 //! | [`game`] | undetectability as a game: who can tell planted nets from clean ones |
+//! | [`estimate`] | robust means and breaking points: what is predicted beside what is measured |
 //! | [`data`], [`rng`], [`error`], [`storage`] | what all of them use |
 //! | [`cli`] | the command line |
 //! | [`documentation`] | the guide, the architecture, and the reasons |
@@ -68,6 +69,7 @@ mod digest;
 pub mod documentation;
 pub mod domain;
 pub mod error;
+pub mod estimate;
 pub mod external;
 pub mod fourier;
 pub mod game;

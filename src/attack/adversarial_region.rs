@@ -15,8 +15,8 @@
 //! uniform as a mixture, *every* region of mass ε that never holds both points of a ray is as bad, wherever it lies: it is not
 //! the nearness to p that harms this sampler, and what it promises for p it promises for all inputs alike.
 //!
-//! **`contraction`** (z = p + t (y − p) with y uniform and t = 1 − c/n; asked y and z; no mitigator here uses it, the next one
-//! may). *Upper bound*: z is uniform on {g ≤ t}, of mass tⁿ, so the pair is spoilt with probability at most
+//! **`contraction`** (z = p + t (y − p) with y uniform and t = 1 − c/n; asked y and z, as by `affine-contract`).
+//! *Upper bound*: z is uniform on {g ≤ t}, of mass tⁿ, so the pair is spoilt with probability at most
 //! ε (1 + t⁻ⁿ) ≈ ε (1 + e^c). *Attained*: a shell A = {a < g < t} with tⁿ − aⁿ = ε and a ≥ t²: z is in A where g(y) is in (a/t, 1),
 //! which is disjoint from (a, t) because a/t ≥ t. The shrunken body of the same mass gets only ε t⁻ⁿ, because y in it takes z in
 //! it along. The shell leaves p itself alone, so a core {g < 1/50}, of mass 50⁻ⁿ, is part of A and of ε.

@@ -4,6 +4,7 @@ mod arrays;
 mod compile;
 mod data;
 mod domain;
+mod estimate;
 mod evaluate;
 mod export;
 mod fetch;
@@ -57,6 +58,7 @@ enum Command {
     Obfuscate(obfuscate::Args),
     Mitigate(mitigate::Args),
     Game(game::Args),
+    Estimate(estimate::Args),
     Evaluate(evaluate::Args),
     Predict(predict::Args),
     Inspect(inspect::Args),
@@ -98,6 +100,7 @@ impl Cli {
             Command::Obfuscate(args) => args.run(&mut streams),
             Command::Mitigate(args) => args.run(&mut streams),
             Command::Game(args) => args.run(&mut streams),
+            Command::Estimate(args) => args.run(&mut streams),
             Command::Evaluate(args) => args.run(&mut streams),
             Command::Predict(args) => args.run(&mut streams),
             Command::Inspect(args) => args.run(&mut streams),

@@ -17,6 +17,7 @@ mod figures;
 mod format;
 mod group;
 mod heat;
+pub mod lines;
 mod measured;
 mod names;
 mod page;

@@ -16,7 +16,7 @@
 //! an interval of length 2b, so that their mean is within `b √(2 ln(2/η) / r)` of its expectation (Hoeffding 1963). For x
 //! in the bar let p = P[U ≤ x]. A draw is at most x with probability p' between (1 − ε) p and (1 − ε) p + ε, and a median
 //! of m draws with probability G(p'), G rising. Expectations are integrals over the bar of these probabilities, so the two
-//! differ by at most 2b max_p |G(p') − G(p)|; and p → 1 − p takes the second end of p' to the first. The
+//! differ by at most `2b max_p |G(p') − G(p)|`; and p → 1 − p takes the second end of p' to the first. The
 //! maximum is where `((1 − p) / (1 − (1 − ε) p))^{k−1} = (1 − ε)^k`. A coin with P[U is the lower value] = p and outliers
 //! above the bar attain it. (3) The median is odd in the values. ∎
 //!
@@ -89,7 +89,7 @@ impl RobustMean {
         let nothing_more = "nothing more";
         let within = |error: f64, assumes| Some(Bound { error, assumes });
         match *self {
-            Self::Mean if share > 0.0 => None,
+            Self::Mean | Self::Catoni { .. } if share > 0.0 => None,
             Self::Mean => within(b * hoeffding(n, failure), "no outliers"),
             Self::Median => (self.spoilt(n, share)? <= failure)
                 .then_some(())
@@ -116,7 +116,6 @@ impl RobustMean {
                     }
                 }
             }
-            Self::Catoni { .. } if share > 0.0 => None,
             Self::Catoni { failure: own, .. } if own > failure => None,
             Self::Catoni { deviation, failure: own } => within(
                 influence::catoni_bound(n, deviation, own),
@@ -246,6 +245,31 @@ pub fn group_size(n: usize, share: f64, failure: f64) -> Result<usize> {
         let want = format!(
             "with {n} values even one group of them has a bad majority with a probability above {failure}; more values or a \
              smaller share are needed"
+        );
+        Error::parameter("share", share, want)
+    })
+}
+
+/// The smallest odd number of groups with which outliers spoil a median of means with probability at most η: so many that
+/// most groups have no outlier, which at a constant share means groups of constant size, and in the end of one.
+///
+/// # Errors
+/// If not even groups of one value do.
+pub fn group_count(n: usize, share: f64, failure: f64) -> Result<usize> {
+    check(share, failure)?;
+    let spoilt = |groups: usize| {
+        let (size, longer) = (n / groups, n % groups);
+        let shorter = (groups - longer) as f64 * any_of(size, share);
+        let bad = (longer as f64 * any_of(size + 1, share) + shorter) / groups as f64;
+        // The tail of a sum of unequal events is at most that of equal ones of the same mean, one above the mean and beyond
+        // (Hoeffding 1956).
+        let half = groups / 2 + 1;
+        let far = half as f64 >= groups as f64 * bad + 1.0;
+        if far || longer == 0 { binomial_tail(groups as u64, bad, half as u64) } else { 1.0 }
+    };
+    (1..=n).step_by(2).find(|groups| spoilt(*groups) <= failure).ok_or_else(|| {
+        let want = format!(
+            "with {n} values half of them may be outliers with a probability above {failure}"
         );
         Error::parameter("share", share, want)
     })

@@ -32,8 +32,8 @@ mod tests;
 use serde::{Deserialize, Serialize};
 
 pub use bounds::{
-    Bound, Contamination, Spread, bad_majority, bias_of_medians, group_size, trimmed_share,
-    unavoidable_bias,
+    Bound, Contamination, Spread, bad_majority, bias_of_medians, group_count, group_size,
+    trimmed_share, unavoidable_bias,
 };
 pub use order::median;
 
@@ -181,7 +181,7 @@ impl RobustMean {
         }
     }
 
-    /// Operations on `n` values, for the meter. Exact for sums; a selection is counted as [`order::SELECTION`] a value, what
+    /// Operations on `n` values, for the meter. Exact for sums; a selection is counted as 5 a value, what
     /// quickselect takes on average; M-estimators as the steps of their bisection.
     pub fn flops(&self, n: usize) -> u64 {
         let n = n as u64;

@@ -192,6 +192,11 @@ fn failures_and_group_sizes_are_the_closed_forms() {
     // Of 4 values, over one: 1 − 0.9⁴ − 4 · 0.1 · 0.9³.
     let got = RobustMean::Trimmed { share: 0.25 }.spoilt(4, 0.1).unwrap();
     assert!((got - 0.0523).abs() < 1e-12, "{got}");
+    // The fewest groups: two fewer are too few, and at a third of outliers most groups hold a single value.
+    let groups = group_count(3000, 0.05, 0.01).unwrap();
+    let spoilt = |groups| RobustMean::MedianOfMeans { groups }.spoilt(3000, 0.05).unwrap();
+    assert!(groups % 2 == 1 && spoilt(groups) <= 0.01 && spoilt(groups - 20) > 0.01, "{groups}");
+    assert!(group_count(3000, 1.0 / 3.0, 0.01).unwrap() > 1500);
     let t = trimmed_share(3000, 0.05, 0.01).unwrap();
     let past = |t: f64| binomial_tail(3000, 0.05, (t * 3000.0).round() as u64 + 1);
     assert!(past(t) <= 0.01 && past(t - 1.0 / 3000.0) > 0.01);

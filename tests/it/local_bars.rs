@@ -151,7 +151,7 @@ fn misses(method: Method<'_>, shell: Shell, domain: &Domain, of: u64) -> (u64, C
 /// Fails with probability at most 1e-6 if misses have probability at most `claimed`, and as much if at least `attained`.
 fn check(name: &str, (missed, claim): (u64, Claim), of: u64, attained: f64) {
     let claimed = claim.failure_probability;
-    assert!(attained <= claimed && claimed < 0.3, "{name}: {attained} {claimed}");
+    assert!(attained <= claimed + 1e-12 && claimed < 0.3, "{name}: {attained} {claimed}");
     assert!(
         binomial_tail(of, claimed, missed) > 1e-6,
         "{name}: {missed} of {of}, {claimed:.3} claimed"
@@ -209,7 +209,7 @@ fn averages_keep_the_bar_of_one_estimate_over_every_body() {
     for domain in bodies() {
         let n = domain.n();
         for draw in [Draw::Ray, Draw::Contract] {
-            let bad_mass = 0.04;
+            let bad_mass = if draw == Draw::Ray { 0.04 } else { 0.02 };
             let shell = match draw {
                 Draw::Ray => Shell::for_rays(bad_mass, n),
                 Draw::Contract => Shell::for_contraction(bad_mass, n),
@@ -262,7 +262,7 @@ fn under_symmetric_errors_averages_keep_the_narrower_bar_and_are_narrower_than_a
     let body = domain.body().unwrap();
     let mut rng = seed(22).stream("adversary");
     let slope = direction(8, &mut rng);
-    let (mut missed, mut worst) = (0, 0.0_f64);
+    let mut errors = Vec::new();
     for k in 0..of {
         let star = star(k, &*body, &mut rng);
         let (inner, centre, h) = (domain.body().unwrap(), star.clone(), slope.clone());
@@ -273,14 +273,13 @@ fn under_symmetric_errors_averages_keep_the_narrower_bar_and_are_narrower_than_a
         };
         let (answer, _) = setting.answer(&method, &Function { n: 8, at }, seed(k), &star);
         let error = (answer - dot(&star, &slope)).abs();
-        missed += u64::from(error > narrow.error_bar);
-        worst = worst.max(error);
+        errors.push(error);
     }
+    let missed = errors.iter().filter(|error| **error > narrow.error_bar).count() as u64;
     assert!(binomial_tail(of, narrow.failure_probability, missed) > 1e-6, "{missed} misses");
-    assert!(
-        worst < 0.5 * bar,
-        "{worst} of {bar}: an average is well inside the bar of one estimate"
-    );
+    // Three in four are inside half of the narrower bar: Hoeffding's inequality is not tight, and a failure is rare.
+    errors.sort_by(f64::total_cmp);
+    assert!(errors[150] < 0.5 * narrow.error_bar, "{} of {}", errors[150], narrow.error_bar);
 }
 
 #[test]

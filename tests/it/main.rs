@@ -6,6 +6,7 @@ mod claims;
 mod cli;
 mod contract;
 mod data;
+mod estimate;
 mod exchange;
 mod external;
 mod families;

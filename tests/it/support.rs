@@ -45,10 +45,10 @@ budget = { clean_labels = 400 }
 
 [[task]]
 name = "normal"
-train = 200
+train = 400
 test = 40
 population = { family = "affine", domain = { shape = "gauss", n = 3 } }
-recipe = { hidden = [4], epochs = 2 }
+recipe = { hidden = [8], epochs = 4 }
 budget = { clean_labels = 60 }
 
 [[attack]]

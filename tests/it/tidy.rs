@@ -34,8 +34,12 @@ const LAYERS: &[(&str, &str)] = &[
         "error rng storage data stats ledger domain net population access attack registry score study",
     ),
     (
+        "estimate",
+        "error rng storage data stats domain fourier robust net population access attack mitigate registry score study report",
+    ),
+    (
         "cli",
-        "error rng storage data external stats ledger domain net population access attack mitigate registry score study report zoo game",
+        "error rng storage data external stats ledger domain net population access attack mitigate registry score study report zoo game estimate",
     ),
 ];
 
