@@ -40,12 +40,12 @@ impl Nodes {
 
     /// The d + 1 of `n_strata` strata with the least amplification of errors.
     pub(in crate::mitigate) fn best(n: usize, n_strata: usize, degree: usize) -> Self {
-        best_of(Self::all(n, n_strata), degree)
+        best_of(&Self::all(n, n_strata), degree)
     }
 
     /// The best d + 1 of those `s` strata for which they are worst: lemma 2.
     pub(in crate::mitigate) fn worst(n: usize, n_strata: usize, s: usize, degree: usize) -> Self {
-        best_of(Self { n, n_strata, chosen: (n_strata - s..n_strata).collect() }, degree)
+        best_of(&Self { n, n_strata, chosen: (n_strata - s..n_strata).collect() }, degree)
     }
 
     /// How many are asked.
@@ -82,7 +82,7 @@ fn amplification(places: &[f64], unit: f64) -> f64 {
     (0..places.len()).map(factor).sum()
 }
 
-fn best_of(all: Nodes, degree: usize) -> Nodes {
+fn best_of(all: &Nodes, degree: usize) -> Nodes {
     /// Rounding of values of at most 1.
     const TOLERANCE: f64 = 1e-9;
     let places: Vec<f64> = all.places(1.0).collect();
@@ -101,7 +101,7 @@ fn best_of(all: Nodes, degree: usize) -> Nodes {
         }
     }
     let chosen = chosen.into_iter().map(|k| all.chosen[k]).collect();
-    Nodes { chosen, ..all }
+    Nodes { chosen, ..*all }
 }
 
 /// `count` of the places, spread in the logarithm as Chebyshev's nodes are: where the search sets out.
@@ -123,7 +123,7 @@ fn spread(places: &[f64], count: usize) -> Vec<usize> {
 fn exchange(chosen: &mut Vec<usize>, k: usize, value: f64) {
     let positive = value > 0.0;
     let after = chosen.partition_point(|c| *c < k);
-    let sign_at = |place: usize| place % 2 == 0;
+    let sign_at = |place: usize| place.is_multiple_of(2);
     if after > 0 && sign_at(after - 1) == positive {
         chosen[after - 1] = k;
     } else if after < chosen.len() && sign_at(after) == positive {
