@@ -143,7 +143,7 @@ fn consensus_keeps_its_promise_at_a_bad_mass_that_interpolation_cannot_bear() {
     };
     let plan = ray.plan(&model.world()).unwrap().unwrap();
     let claimed = plan.failure_probability.unwrap();
-    assert!(claimed > 0.01 && claimed <= 0.05 && plan.queries % 9 == 0, "{plan:?}");
+    assert!(claimed > 0.01 && claimed <= 0.05 && plan.queries.is_multiple_of(9), "{plan:?}");
     let interpolation = PolynomialRay { fit: RayFit::Interpolate, ..ray };
     let said = interpolation.check(&model.world()).unwrap_err().to_string();
     assert!(said.contains("0.540"), "{said}");
