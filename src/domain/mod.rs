@@ -5,6 +5,7 @@
 mod ball;
 mod cuboid;
 mod ellipsoid;
+mod field;
 mod group;
 mod hit_and_run;
 mod linear;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 pub use ball::Ball;
 pub use cuboid::Cuboid;
 pub use ellipsoid::{Ellipsoid, EllipsoidSpec};
+pub use field::PrimeField;
 pub use hit_and_run::steps as hit_and_run_steps;
 pub use polytope::{Polytope, PolytopeSpec};
 pub use simplex::Simplex;

@@ -19,12 +19,15 @@ mod screen;
 mod smudge;
 mod soft;
 mod sparse;
+mod univariate;
 pub mod white_box;
 
 use serde::{Deserialize, Serialize};
 
 pub use baseline::{Learner, Nothing, Relearn};
-use black_box::{AffineRay, CharactersGlobal, FourierGlobal, LowDegreeGlobal};
+use black_box::{
+    AffineRay, CharactersGlobal, FieldCorrect, FourierGlobal, LowDegreeGlobal, PolynomialRay,
+};
 pub use plan::{Claim, Claims, Plan};
 
 use canonical::Canonical;
@@ -75,6 +78,10 @@ pub fn theorems(world: &World) -> Result<Vec<Assumption>> {
             }
             _ => CharactersGlobal::default().assumption(world)?,
         }]),
+        Promise::Polynomial { .. } if world.domain.body().is_some() => {
+            Ok(PolynomialRay::default().assumption(world)?.into_iter().collect())
+        }
+        Promise::LowDegree { .. } => Ok(vec![FieldCorrect::default().assumption()]),
         Promise::Affine { .. } | Promise::Polynomial { .. } | Promise::Nothing => Ok(Vec::new()),
     }
 }
@@ -185,6 +192,11 @@ pub enum Assumption {
     CloseBeyondCutoff {
         /// The cutoff.
         delta: f64,
+        /// The limit.
+        mass: f64,
+    },
+    /// The mass of inputs on which the suspect's answer is not right, as the world says what is right, is at most `mass`.
+    RightBeyondMass {
         /// The limit.
         mass: f64,
     },

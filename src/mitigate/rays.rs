@@ -44,7 +44,7 @@ pub(super) fn delta_of(given: Option<f64>, world: &World) -> Result<Option<f64>>
             let want = format!("a positive number below {MOST_DELTA:e} is needed");
             Err(Error::parameter("delta", delta, want))
         }
-        (None, Promise::Affine { delta }) => Ok(Some(delta)),
+        (None, Promise::Affine { delta } | Promise::Polynomial { delta, .. }) => Ok(Some(delta)),
         (None, _) => Ok(None),
     }
 }

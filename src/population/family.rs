@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use super::catalogue::{FASHION_MNIST, MNIST};
 use super::{
     AffineFamily, CsvFamily, DecisionTreeFamily, DigitsFamily, FourierFamily,
-    HeavyPolynomialFamily, IdxFamily, KnownFamily, LengthFamily, NpyFamily, Part, PolynomialFamily,
-    Population, ResiduesFamily, TrigonometricFamily, World,
+    HeavyPolynomialFamily, IdxFamily, KnownFamily, LengthFamily, LowDegreeFamily, NpyFamily, Part,
+    PolynomialFamily, Population, ResiduesFamily, TrigonometricFamily, World,
 };
 use crate::error::{Error, Result};
 use crate::rng::Seed;
@@ -42,6 +42,8 @@ pub enum Family {
     Length(LengthFamily),
     /// A random sparse sum of products of orthonormal polynomials.
     HeavyPolynomial(HeavyPolynomialFamily),
+    /// A random polynomial of low degree over a finite field.
+    LowDegree(LowDegreeFamily),
 }
 
 impl Family {
@@ -62,6 +64,7 @@ impl Family {
             Self::Residues(family) => family.build(seed),
             Self::Length(family) => family.build(seed),
             Self::HeavyPolynomial(family) => family.build(seed),
+            Self::LowDegree(family) => family.build(seed),
         }
     }
 
@@ -82,6 +85,7 @@ impl Family {
             Self::Residues(family) => family.world(),
             Self::Length(family) => family.world(),
             Self::HeavyPolynomial(family) => family.world(),
+            Self::LowDegree(family) => family.world(),
         }
     }
 
@@ -97,6 +101,7 @@ impl Family {
             ("residues", Self::Residues(ResiduesFamily::default())),
             ("length", Self::Length(LengthFamily::default())),
             ("heavy-polynomial", Self::HeavyPolynomial(HeavyPolynomialFamily::default())),
+            ("low-degree", Self::LowDegree(LowDegreeFamily::default())),
             ("fashion-mnist", Self::FashionMnist(KnownFamily::default())),
             ("mnist", Self::Mnist(KnownFamily::default())),
         ]
@@ -121,6 +126,9 @@ impl Family {
             Self::Residues(_) => "a random sum of characters of Z_m^n, with bounded label noise",
             Self::HeavyPolynomial(_) => {
                 "a random sparse sum of Legendre products on the box, or of Hermite products of normal inputs"
+            }
+            Self::LowDegree(_) => {
+                "a random polynomial of low degree over a finite field: parities and their like"
             }
             Self::Idx(_) => "images from a folder of idx files",
             Self::FashionMnist(_) => FASHION_MNIST.summary,

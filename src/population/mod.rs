@@ -7,12 +7,14 @@ mod decision_tree;
 mod digits;
 mod distance;
 mod family;
+mod field_polynomial;
 mod flips;
 mod fourier;
 mod heavy_polynomial;
 mod idx;
 mod images;
 mod length;
+mod low_degree;
 mod monomial;
 mod noise;
 mod npy;
@@ -34,11 +36,13 @@ pub use decision_tree::DecisionTreeFamily;
 pub use digits::DigitsFamily;
 pub use distance::Distance;
 pub use family::Family;
+pub use field_polynomial::{FieldPolynomial, Powers};
 pub use flips::{Around, Flips};
 pub use fourier::{FourierFamily, Truth as FourierTruth};
 pub use heavy_polynomial::HeavyPolynomialFamily;
 pub use images::{IdxFamily, KnownFamily};
 pub use length::LengthFamily;
+pub use low_degree::LowDegreeFamily;
 pub use monomial::{Monomial, Polynomial};
 pub use noise::Noise;
 pub use npy::{NpyFamily, read_array};
@@ -184,6 +188,12 @@ pub enum Promise {
         /// The largest absolute value of the truth; of a sum of products, which may have none, its largest root mean square.
         bound: f64,
     },
+    /// The truth is a polynomial of at most this degree over the field of residues modulo a prime, and a model is right but for
+    /// a small mass of inputs. On the cube the field has two elements, and −1 stands for 1.
+    LowDegree {
+        /// The largest degree.
+        degree: u32,
+    },
 }
 
 /// The noise-free truth of a population.
@@ -209,6 +219,8 @@ pub enum Truth {
         /// The number.
         square: f64,
     },
+    /// A polynomial over a finite field.
+    Field(FieldPolynomial),
 }
 
 impl Truth {
@@ -226,6 +238,7 @@ impl Truth {
                 let long = |x: ArrayView1<'_, f64>| if x.dot(&x) > *square { 1.0 } else { -1.0 };
                 column(xs.rows().into_iter().map(long).collect())
             }
+            Self::Field(polynomial) => polynomial.at_all(xs),
         }
     }
 
@@ -234,6 +247,7 @@ impl Truth {
         match self {
             Self::Fourier(sum) => Some(Cow::Borrowed(sum)),
             Self::Tree(tree) => tree.spectrum().ok().map(Cow::Owned),
+            Self::Field(polynomial) => polynomial.spectrum().map(Cow::Owned),
             Self::Affine { .. }
             | Self::Polynomial(_)
             | Self::Trigonometric(_)
@@ -250,7 +264,9 @@ impl Truth {
             _ => None,
         };
         match self {
-            Self::Fourier(_) | Self::Tree(_) => Some(self.spectrum()?.into_owned().into()),
+            Self::Fourier(_) | Self::Tree(_) | Self::Field(_) => {
+                Some(self.spectrum()?.into_owned().into())
+            }
             Self::Trigonometric(sum) => Some(sum.clone().into()),
             Self::Polynomial(polynomial) if polynomial.origin().iter().all(|x| x.abs() <= 0.0) => {
                 let terms = polynomial.terms().iter();

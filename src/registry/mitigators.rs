@@ -3,11 +3,11 @@ use super::{MitigatorEntry, black_box, white_box};
 use crate::data::Target;
 use crate::domain::Domain;
 use crate::mitigate::black_box::{
-    AffineAverage, AffineContract, AffineGauss, AffineRay, CharactersGlobal, Distil, FourierGlobal,
-    LowDegreeGlobal, LowDensityFilter, ScaleUp, Smooth, Strip,
+    AffineAverage, AffineContract, AffineGauss, AffineRay, CharactersGlobal, Distil, FieldCorrect,
+    FourierGlobal, LowDegreeGlobal, LowDensityFilter, PolynomialRay, ScaleUp, Smooth, Strip,
 };
 use crate::mitigate::white_box::{AffineExactRay, FinePrune};
-use crate::mitigate::{Nothing, Relearn};
+use crate::mitigate::{Mitigator, Nothing, Relearn};
 use crate::population::{Promise, World};
 
 /// All mitigators, in the order of reports.
@@ -171,6 +171,24 @@ pub const MITIGATORS: &[MitigatorEntry] = &[
                 && matches!(world.promise, Promise::Characters { .. })
         },
         build: |params| black_box::<LowDegreeGlobal>("low-degree-global", params),
+    },
+    MitigatorEntry {
+        name: "polynomial-ray",
+        summary: "extrapolate a polynomial from a few queries on each of some random rays, take the median",
+        source: "this project; after Goldwasser, Shafer, Vafa, Vaikuntanathan 2025; proof in its header",
+        scope: "a real-valued truth near a polynomial of known degree, uniform on a known convex body",
+        guarantee: "an error bar and a failure probability for every answer",
+        applies: |world| PolynomialRay::default().check(world).is_ok(),
+        build: |params| black_box::<PolynomialRay>("polynomial-ray", params),
+    },
+    MitigatorEntry {
+        name: "field-correct",
+        summary: "the value of a low-degree table from uniform queries on random lines or subspaces, majority",
+        source: "Blum, Luby, Rubinfeld 1993; Lipton 1991; Alon et al. 2005; Gemmell, Sudan 1992",
+        scope: "a polynomial of low degree over the residues modulo a prime, or over two elements on the cube",
+        guarantee: "every answer exact, with a failure probability",
+        applies: |world| FieldCorrect::default().check(world).is_ok(),
+        build: |params| black_box::<FieldCorrect>("field-correct", params),
     },
 ];
 

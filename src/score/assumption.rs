@@ -1,7 +1,7 @@
 //! Whether a theorem's assumption held for the model under test. The scorer may see the truth; the mitigator could not.
 use serde::{Deserialize, Serialize};
 
-use crate::data::{Batch, stack};
+use crate::data::{Batch, row, stack};
 use crate::domain::Domain;
 use crate::error::Result;
 use crate::fourier::vertex;
@@ -66,6 +66,27 @@ pub fn check(
                 measured,
                 limit: distance,
                 held: measured <= distance,
+            }
+        }
+        Assumption::RightBeyondMass { mass } => {
+            let mut wrong = Proportion { hits: 0, of: 0 };
+            let world = population.world();
+            each_block(domain, net, truth, rng, &mut |answers, truth| {
+                let right = |i: usize| world.is_right(&row(answers, i), &row(truth, i));
+                let block = Proportion::count((0..answers.nrows()).map(|i| !right(i)));
+                (wrong.hits, wrong.of) = (wrong.hits + block.hits, wrong.of + block.of);
+            })?;
+            // Exact where the cube was listed; of a sample, the upper end of the interval.
+            let listed = matches!(domain, Domain::Cube { n } if *n <= MAX_EXACT);
+            let measured = if listed { wrong.value() } else { wrong.estimate().high };
+            let sampled = if listed { "" } else { " (upper end of its 95% interval)" };
+            AssumptionCheck {
+                statement: format!(
+                    "the mass of inputs answered wrongly{sampled} is at most {mass}"
+                ),
+                measured,
+                limit: mass,
+                held: measured <= mass,
             }
         }
         Assumption::CloseBeyondCutoff { delta, mass } => {

@@ -64,6 +64,14 @@ impl Model {
             Some(Truth::Length { .. }) => {
                 return refuse("a ball's inside is not piecewise linear, so no ReLU net is it");
             }
+            Some(truth @ Truth::Field(_)) => match truth.spectrum() {
+                Some(sum) => compile::characters(&sum, model.world().domain.n())?,
+                None => {
+                    return refuse(
+                        "of polynomials over a field parities alone are written as nets",
+                    );
+                }
+            },
             None => return refuse("the truth of this population is not known"),
         };
         Ok(model)

@@ -40,7 +40,8 @@ fn spectra(net: &Net, exam: &Exam, n: usize, function: &FourierSum, truth: &Four
         Promise::Nothing
         | Promise::Affine { .. }
         | Promise::Polynomial { .. }
-        | Promise::Characters { .. } => truth.lightest(),
+        | Promise::Characters { .. }
+        | Promise::LowDegree { .. } => truth.lightest(),
     };
     let mut suspect = if n <= MAX_CUBE {
         whole_spectrum(net, n, tau)

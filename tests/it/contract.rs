@@ -8,10 +8,10 @@ use absolve::net::Net;
 use absolve::registry::{ATTACKS, MITIGATORS};
 use absolve::study::{Model, Spec};
 
-use crate::support::{TINY, TINY_BASES, mitigate, plant, publish, some_inputs};
+use crate::support::{TINY, TINY_MORE, mitigate, plant, publish, some_inputs};
 
 fn models() -> Vec<Model> {
-    let specs = [TINY, TINY_BASES].map(|text| Spec::parse(text, "tiny").unwrap());
+    let specs = [TINY, TINY_MORE].map(|text| Spec::parse(text, "tiny").unwrap());
     let tasks = specs.iter().flat_map(|spec| &spec.tasks);
     tasks.map(|task| Model::train(task, 3, &mut |_| {}).unwrap()).collect()
 }
@@ -37,6 +37,8 @@ const NEED_NO_SAMPLES: &[&str] = &[
     "affine-contract",
     "affine-average",
     "affine-gauss",
+    "polynomial-ray",
+    "field-correct",
     "smooth",
 ];
 

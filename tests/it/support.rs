@@ -91,8 +91,8 @@ method = "affine-gauss"
 "#;
 
 /// A study with tasks for the methods that none of [`TINY`]'s is for.
-pub(crate) const TINY_BASES: &str = r#"
-name = "tiny bases"
+pub(crate) const TINY_MORE: &str = r#"
+name = "tiny, more"
 question = "Does everything run?"
 first_seed = 11
 models = 1
@@ -113,6 +113,22 @@ test = 60
 population = { family = "heavy-polynomial", domain = { shape = "box", n = 3 }, degree = 1, terms = 2 }
 recipe = { hidden = [16], epochs = 4, batch = 8 }
 budget = { clean_labels = 400 }
+
+[[task]]
+name = "curve"
+train = 400
+test = 60
+population = { family = "polynomial", domain = { shape = "box", n = 4 }, degree = 2 }
+recipe = { hidden = [8], epochs = 4 }
+budget = { clean_labels = 60 }
+
+[[task]]
+name = "table"
+train = 400
+test = 60
+population = { family = "low-degree", n = 6, modulus = 5, degree = 2 }
+recipe = { hidden = [8], epochs = 4 }
+budget = { clean_labels = 60 }
 
 [[mitigator]]
 method = "nothing"

@@ -220,7 +220,8 @@ impl FourierGlobal {
             Promise::Nothing
             | Promise::Affine { .. }
             | Promise::Polynomial { .. }
-            | Promise::Characters { .. } => None,
+            | Promise::Characters { .. }
+            | Promise::LowDegree { .. } => None,
         };
         let Some(tau) = self.tau.or(promised.map(|(tau, _)| tau)) else {
             let why = "the least coefficient tau of the truth is neither promised nor given";
