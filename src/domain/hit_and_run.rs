@@ -105,7 +105,7 @@ impl<'a> Walk<'a> {
     fn go(&mut self, n_steps: usize, rng: &mut Rng) {
         for _ in 0..n_steps {
             let j = rng.random_range(0..self.x.len());
-            let (low, high) = ratios(&self.slack, &self.frame.rates[j]);
+            let (low, high) = ratios(self.slack, &self.frame.rates[j]);
             let t = low + rng.random::<f64>() * (high - low);
             // A slack that rounding has brought to exactly 0 leaves no chord on its side.
             if !t.is_finite() {

@@ -53,7 +53,7 @@ impl Repetition {
             let want = "a probability between 0 and 1 is needed";
             return Err(Error::parameter("failure", failure, want));
         }
-        if !(spoilt >= 0.0 && spoilt < 0.5) {
+        if !(0.0..0.5).contains(&spoilt) {
             let want = format!(
                 "an estimate is then spoilt with a probability of up to {spoilt:.3}, and a median needs it below 1/2"
             );

@@ -108,7 +108,7 @@ impl AffineAverage {
     /// How likely an estimate is spoilt, and how much it amplifies errors.
     fn estimate(&self, n: usize) -> Result<(f64, f64)> {
         let Self { bad_mass, contraction, .. } = *self;
-        if !(bad_mass >= 0.0 && bad_mass < 1.0) {
+        if !(0.0..1.0).contains(&bad_mass) {
             return Err(Error::parameter(
                 "bad_mass",
                 bad_mass,

@@ -162,7 +162,7 @@ impl Contraction {
             let want = format!("a number between 0 and n = {n} is needed");
             return Err(Error::parameter("contraction", contraction, want));
         }
-        if !(bad_mass >= 0.0 && bad_mass < 1.0) {
+        if !(0.0..1.0).contains(&bad_mass) {
             return Err(Error::parameter(
                 "bad_mass",
                 bad_mass,

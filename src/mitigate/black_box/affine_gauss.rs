@@ -91,7 +91,7 @@ impl AffineGauss {
         if !(shift > 0.0 && shift.is_finite()) {
             return Err(Error::parameter("shift", shift, "a positive number is needed"));
         }
-        if !(bad_mass >= 0.0 && bad_mass < 1.0) {
+        if !(0.0..1.0).contains(&bad_mass) {
             return Err(Error::parameter(
                 "bad_mass",
                 bad_mass,
