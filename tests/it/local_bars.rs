@@ -129,7 +129,7 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
 /// Inputs at the ends of a body and inside it, in turn.
 fn star(k: u64, body: &dyn ConvexBody, rng: &mut Rng) -> Vec<f64> {
     let inside = body.sample(rng);
-    if k % 2 == 0 { body.farthest(&direction(inside.len(), rng)) } else { inside }
+    if k.is_multiple_of(2) { body.farthest(&direction(inside.len(), rng)) } else { inside }
 }
 
 /// The claim, and how many of `of` answers were farther from the truth than it says.
@@ -371,8 +371,9 @@ fn smudged_answers_on_two_suspects_are_no_farther_apart_in_law_than_claimed() {
 /// The advantage of the likelier of two suspects by a histogram: learnt on the first halves, measured on the others.
 fn advantage(up: &[f64], down: &[f64], reach: f64) -> f64 {
     const BINS: usize = 40;
-    let bin =
-        |y: &f64| (((y / reach + 1.0) / 2.0 * BINS as f64).clamp(0.0, BINS as f64 - 1.0)) as usize;
+    let bin = |y: &f64| {
+        ((f64::midpoint(y / reach, 1.0) * BINS as f64).clamp(0.0, BINS as f64 - 1.0)) as usize
+    };
     let half = up.len() / 2;
     let mut score = [0_i64; BINS];
     up[..half].iter().for_each(|y| score[bin(y)] += 1);
