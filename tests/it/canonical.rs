@@ -11,8 +11,8 @@ fn every_committed_game_can_be_played_and_its_record_refutes_no_theorem() {
     let mut n_games = 0;
     for entry in fs::read_dir("experiments/game").unwrap() {
         let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        if !name.starts_with("canonical-") || !name.ends_with(".toml") {
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        if !name.starts_with("canonical-") || path.extension().is_none_or(|end| end != "toml") {
             continue;
         }
         n_games += 1;
