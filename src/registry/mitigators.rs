@@ -39,6 +39,7 @@ pub const MITIGATORS: &[MitigatorEntry] = &[
         applies: |world| {
             matches!(world.domain, Domain::Cube { .. })
                 && !matches!(world.target, Target::Classes(_))
+                && !over_a_field(world)
         },
         build: |params| black_box::<FourierGlobal>("fourier-global", params),
     },
@@ -157,6 +158,7 @@ pub const MITIGATORS: &[MitigatorEntry] = &[
         applies: |world| {
             matches!(world.domain, Domain::Torus { .. } | Domain::Residues { .. })
                 && !matches!(world.target, Target::Classes(_))
+                && !over_a_field(world)
         },
         build: |params| black_box::<CharactersGlobal>("characters-global", params),
     },
@@ -195,6 +197,11 @@ pub const MITIGATORS: &[MitigatorEntry] = &[
 /// Whether labels are real, inputs uniform on a known body, and no other truth than an affine one is promised.
 fn affine_on_a_body(world: &World) -> bool {
     world.target == Target::Real && world.domain.body().is_some() && !curved(world)
+}
+
+/// Whether a polynomial over a finite field is promised, of which no least coefficient is.
+fn over_a_field(world: &World) -> bool {
+    matches!(world.promise, Promise::LowDegree { .. })
 }
 
 /// Whether the promised truth need not be affine.

@@ -368,7 +368,7 @@ fn a_reader_that_goes_away_is_not_an_error() {
     assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-const POPULATIONS: &str = "digits affine fourier polynomial decision-tree trigonometric residues length heavy-polynomial fashion-mnist mnist idx csv npy";
+const POPULATIONS: &str = "digits affine fourier polynomial decision-tree trigonometric residues length heavy-polynomial low-degree fashion-mnist mnist idx csv npy";
 
 #[test]
 fn lists_show_every_row_of_the_tables() {

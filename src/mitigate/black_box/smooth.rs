@@ -307,6 +307,7 @@ impl Smoothed<'_> {
         let Some(n_classes) = self.target.n_classes() else {
             let mut values: Vec<f64> = answers.iter().map(|a| a[0]).collect();
             let middle = median(&mut values);
+            values.sort_by(f64::total_cmp);
             let certificate = self.rank.map(|l| Certificate::Interval {
                 radius: self.distance,
                 low: values[l as usize - 1],

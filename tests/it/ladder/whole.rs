@@ -159,8 +159,9 @@ fn a_study_puts_attacks_through_the_ladder_with_the_coins_of_the_plain_one() {
         };
         all.filter(of).map(|r| r["outcome"].clone()).collect()
     };
+    let n_models = 2 * plain.spec.tasks.len();
     let (plain, other) = (facts("half-space"), facts("half-space O1"));
-    assert_eq!(plain.len(), 6);
+    assert_eq!(plain.len(), n_models);
     for (a, b) in plain.iter().zip(&other) {
         // The same secret fires on the same inputs, in another net.
         assert_eq!(a["attack"]["fire_mass"], b["attack"]["fire_mass"]);
