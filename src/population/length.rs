@@ -1,4 +1,4 @@
-//! Whether a normal input is long: what a net of random ReLU features without a trained layer can learn.
+//! Whether a normal input is long: what a net of random `ReLU` features without a trained layer can learn.
 //!
 //! x ~ N(0, I) in n dimensions; the label is +1 where |x|² is above the median of the chi-squared distribution with n degrees of
 //! freedom, else −1. The learner of the `random-relu` attack knows nothing about an input but its length, so this is

@@ -16,6 +16,7 @@ use crate::mitigate::{Assumption, Repaired, theorems};
 use crate::net::Net;
 use crate::registry::AnyMitigator;
 use crate::score::{self, AssumptionCheck, AttackFacts, Exam};
+use crate::stats::Proportion;
 
 /// Runs the cells of model `model` of `task` that `wanted` asks for, and hands each record to `keep` as soon as it is there.
 ///
@@ -260,7 +261,7 @@ fn took_hold(made: &Model, planted: &Planted) -> Result<(f64, f64)> {
     let ledger = Ledger::new(Budget::UNLIMITED);
     let success = |net: &Net| -> Result<f64> {
         let scores = exam.mark(&Owned { net: net.clone(), ledger: &ledger }, None)?;
-        Ok(scores.attack_success.map_or(0.0, |success| success.value()))
+        Ok(scores.attack_success.map_or(0.0, Proportion::value))
     };
     Ok((success(&planted.net)?, success(planted.twin(&made.net))?))
 }

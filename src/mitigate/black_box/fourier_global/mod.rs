@@ -153,7 +153,7 @@ impl Mitigator for FourierGlobal {
         let notes = listed.notes;
         let repaired = Repaired::recovered(FourierSum::new(terms), lab);
         let canonical = guarantee.as_ref().map(|claim| claim.failure_probability);
-        let repaired = Repaired { canonical, guarantee, assumptions, notes, ..repaired };
+        let repaired = Repaired { guarantee, assumptions, notes, canonical, ..repaired };
         Ok(if self.round { Rounded::of(repaired, lab.ledger) } else { repaired })
     }
 }
