@@ -64,8 +64,12 @@ impl Plan {
         let mut best: Option<Self> = None;
         // On fewer than 2^n points: a coset of all of them would be the cube itself, again and again.
         for m in 2..=MOST_BITS.min(seen.n) {
-            for step in 0..=10 {
-                let threshold = (0.35 + 0.025 * f64::from(step)) * seen.tau;
+            // A single pilot of this size is no cheaper.
+            if best.is_some_and(|best| best.queries() <= 1 << m) {
+                break;
+            }
+            for step in 0..=30 {
+                let threshold = (0.3 + 0.01 * f64::from(step)) * seen.tau;
                 let plan = Self::at(seen, promise, m, threshold);
                 let less = |best: Self| plan.is_some_and(|plan| plan.queries() < best.queries());
                 if best.is_none_or(less) {
@@ -89,16 +93,18 @@ impl Plan {
         let honest = seen.energy + spread + 1e-9 * seen.tau.powi(2);
         let range2 = (seen.bound + seen.sizes).powi(2);
         let least = honest.max(1e-3 * seen.tau.powi(2));
-        let (mut one, mut most_energy) = (1.0, honest);
-        for x in (1..60).map(|i| least * 1.25_f64.powi(i)) {
-            // A limit far below x costs nothing, so it need not be as low as what is expected.
-            let limit = honest.max(x / 16.0);
-            let light = one_sided(range2 / (n_points * x * (1.0 - limit / x).powi(2)));
-            let accepts = hidden(seen, promise, (x, threshold), n_points).max(light);
-            if accepts < one {
-                (one, most_energy) = (accepts, limit);
-            }
+        // A limit far below x costs nothing, so it need not be as low as what is expected.
+        let limit = |x: f64| honest.max(x / 16.0);
+        let light = |x: f64| one_sided(range2 / (n_points * x * (1.0 - limit(x) / x).powi(2)));
+        let hidden_at = |x: f64| hidden(seen, promise, (x, threshold), n_points);
+        // As x grows fact 4's bound falls and the others' rise: the best x is where they meet, found by halving.
+        let (mut low, mut high) = (least.ln(), least.ln() + 14.0);
+        for _ in 0..20 {
+            let middle = f64::midpoint(low, high);
+            if light(middle.exp()) > hidden_at(middle.exp()) { low = middle } else { high = middle }
         }
+        let x = high.exp();
+        let (mut one, mut most_energy) = (hidden_at(x).max(light(x)), limit(x));
         let blind = hidden(seen, promise, (f64::INFINITY, threshold), n_points);
         if blind <= one {
             (one, most_energy) = (blind, f64::INFINITY);
