@@ -17,7 +17,10 @@
 //! is off only if at least (R + 1)/2 of them are. ∎
 //!
 //! p is attained for ε up to tⁿ − t²ⁿ: a shell of the gauge around x* takes y and z in turn (`adversarial-region` with the
-//! sampler `contraction`).
+//! sampler `contraction`). The failure probability is not: y and z enter e with opposite signs, so one error pushes e up through z and
+//! down through y. Above the bar are at most the e with f − h > δ at z or f − h < −δ at y, of probability at most t⁻ⁿ ε; so
+//! `2 P[Bin(R, t⁻ⁿ ε) ≥ (R + 1)/2]` bounds the failure as well, for answers that are numbers. It is not used here;
+//! `experiments/breaking` measures the slack.
 //! The exact tail needs p < 1/2 only; Chernoff's bound (4p(1 − p))^{R/2}, on which p < 1/4 is sometimes asked, is not used.
 //!
 //! Cost: 2R queries an answer, no clean samples. t⁻ⁿ ≈ e^c: a larger c makes the bar smaller and bears less wrong mass.
