@@ -45,7 +45,8 @@ impl Seed {
     /// of the input and do not depend on the order or the grouping in which inputs are asked.
     pub fn stream_for_row(self, row: &[f64]) -> Rng {
         let mut bytes = Vec::with_capacity(row.len() * 8);
-        row.iter().for_each(|x| bytes.extend_from_slice(&x.to_le_bytes()));
+        // Adding 0 makes −0 the 0 that it equals.
+        row.iter().for_each(|x| bytes.extend_from_slice(&(x + 0.0).to_le_bytes()));
         Rng::from_seed(self.mix(2, &bytes).0)
     }
 

@@ -75,7 +75,14 @@ impl Mitigator for Relearn {
         }
         match (self.learner, self.degree) {
             (Learner::LeastSquares | Learner::Lasso | Learner::MatchingPursuit, _) => {
-                Dictionary::new(&world.domain, self.degree.unwrap_or(1)).map(drop)
+                let degree = degree_in(self.learner, self.degree, world.promise);
+                Dictionary::new(&world.domain, degree).map(drop)
+            }
+            (Learner::LowDegree, None)
+                if !matches!(world.promise, Promise::FourierHeavy { .. }) =>
+            {
+                let why = "a Fourier-heavy truth is promised nowhere, so there is no τ to cut at";
+                Err(Error::assumption("low-degree learning", why))
             }
             (_, Some(degree)) => {
                 let want = "only least-squares, lasso and matching-pursuit are told a degree";
@@ -103,6 +110,15 @@ impl Relearn {
     }
 }
 
+/// The degree of a regression: the one that was given, or promised, or the least that makes sense.
+fn degree_in(learner: Learner, given: Option<usize>, promise: Promise) -> usize {
+    given.unwrap_or(match promise {
+        Promise::Polynomial { degree, .. } => degree as usize,
+        Promise::FourierHeavy { .. } if learner != Learner::LeastSquares => 2,
+        _ => 1,
+    })
+}
+
 /// What `learner` makes of clean samples that are there already.
 pub(super) fn relearned<'a>(
     learner: Learner,
@@ -111,10 +127,6 @@ pub(super) fn relearned<'a>(
     lab: &Lab<'a>,
 ) -> Result<Repaired<'a>> {
     let promise = lab.world.promise;
-    let promised = match promise {
-        Promise::Polynomial { degree, .. } => Some(degree as usize),
-        _ => None,
-    };
     match (learner, promise) {
         (Learner::Auto, Promise::Affine { .. }) if data.len() > lab.world.domain.n() => {
             least_squares(data, 1, lab)
@@ -130,13 +142,11 @@ pub(super) fn relearned<'a>(
                 _ => recipe(data, lab),
             }
         }
-        (Learner::LeastSquares, _) => least_squares(data, degree.or(promised).unwrap_or(1), lab),
+        (Learner::LeastSquares, _) => least_squares(data, degree_in(learner, degree, promise), lab),
         (Learner::Lasso | Learner::MatchingPursuit, _) => {
-            let heavy = matches!(promise, Promise::FourierHeavy { .. });
             let method =
                 if learner == Learner::Lasso { Sparse::Lasso } else { Sparse::MatchingPursuit };
-            let degree = degree.or(promised).unwrap_or(if heavy { 2 } else { 1 });
-            sparse(method, data, degree, lab)
+            sparse(method, data, degree_in(learner, degree, promise), lab)
         }
         (Learner::Auto | Learner::LowDegree, Promise::FourierHeavy { tau, .. }) => {
             match (Reach::of(lab.world.domain.n(), tau, data.len()), learner) {

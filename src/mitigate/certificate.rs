@@ -108,7 +108,8 @@ pub(super) fn lower_limit(p: Proportion, alpha: f64) -> f64 {
 pub(super) fn rank(noise: Noise, n: u64, r: f64, alpha: f64) -> Option<u64> {
     let q = noise.least(0.5, r);
     // P[Bin(n, q) ≥ l] falls with l.
-    let enough = |l: u64| 1.0 - binomial_tail(n, q, l) <= alpha / 2.0;
+    // P[Bin(n, q) < l] as an upper tail of the failures, so that small ones are not lost in a difference from 1.
+    let enough = |l: u64| binomial_tail(n, 1.0 - q, n - l + 1) <= alpha / 2.0;
     let mut l = 0;
     while l < n && enough(l + 1) {
         l += 1;

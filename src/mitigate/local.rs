@@ -125,7 +125,7 @@ struct Work {
     /// Estimates of the answer under way.
     estimates: Vec<f64>,
     /// Noise of the answers that end in this call.
-    noises: Vec<f64>,
+    noises: Vec<smudge::Noise>,
 }
 
 impl<S: Sampler> Local<'_, S> {
@@ -163,7 +163,7 @@ impl<S: Sampler> Local<'_, S> {
             let rng = coins.as_mut().expect("an answer begins with its stream");
             self.sampler.draw(star, rng, Estimate { points, weights, divisor, room });
             if let (true, Some(width)) = ((i + 1) % each == 0, self.smudge) {
-                noises.push(smudge::noise(width, rng));
+                noises.push(smudge::Noise::draw(width, rng));
             }
         }
     }
@@ -211,7 +211,7 @@ impl<S: Sampler> Oracle for Local<'_, S> {
                 work.estimates.push(terms.sum::<f64>() / work.divisors[k]);
                 if work.estimates.len() == each {
                     let answer = self.repetition.answer(&mut work.estimates);
-                    answers.push(noises.next().map_or(answer, |noise| answer + noise));
+                    answers.push(noises.next().map_or(answer, |noise| noise.added_to(answer)));
                     work.estimates.clear();
                 }
             }

@@ -32,6 +32,11 @@ pub(super) fn check_affine(method: &'static str, world: &World) -> Result<()> {
             );
             Err(Error::assumption(method, why))
         }
+        Promise::Characters { .. } => {
+            let why =
+                "it restores affine truths, and a heavy sum of products or characters is promised";
+            Err(Error::assumption(method, why))
+        }
         _ => Ok(()),
     }
 }

@@ -55,7 +55,7 @@ impl Repetition {
         }
         if !(0.0..0.5).contains(&spoilt) {
             let want = format!(
-                "an estimate is then spoilt with a probability of up to {spoilt:.3}, and a median needs it below 1/2"
+                "with the method's other parameters an estimate is then spoilt with a probability of up to {spoilt:.3}, and a median needs it below 1/2"
             );
             return Err(Error::parameter("bad_mass", bad_mass, want));
         }

@@ -66,7 +66,7 @@ impl Limit {
     fn conformal(mut calibration: Vec<(f64, f64)>, rate: f64) -> Result<(Self, f64)> {
         let n = calibration.len();
         // Rounding of (n + 1) α must not lose a rank where it is a whole number.
-        let n_above = ((n as f64 + 1.0) * rate + 1e-9).floor() as usize;
+        let n_above = (((n as f64 + 1.0) * rate + 1e-9).floor() as usize).min(n);
         if n_above == 0 {
             let want = format!(
                 "{n} clean samples to calibrate on keep no rate below {:.3}; {} are needed, or a larger rate",
@@ -94,7 +94,19 @@ pub(super) fn check_rate(rate: f64) -> Result<()> {
 }
 
 /// Checks a number of clean samples that is halved: to fit on and to calibrate on.
-pub(super) fn check_samples(samples: Option<usize>) -> Result<()> {
+pub(super) fn check_samples(samples: Option<usize>, rate: Option<f64>) -> Result<()> {
+    if let (Some(n), Some(rate)) = (samples, rate)
+        && n > 1
+    {
+        let halved = n / 2;
+        let least = (1.0 / rate - 1e-9).ceil() - 1.0;
+        if (halved as f64) < least {
+            let want = format!(
+                "half of them, {halved}, calibrate, and a rate of {rate} takes at least {least}"
+            );
+            return Err(Error::parameter("samples", n, want));
+        }
+    }
     match samples {
         Some(n @ 0..=1) => Err(Error::parameter(
             "samples",
@@ -108,7 +120,7 @@ pub(super) fn check_samples(samples: Option<usize>) -> Result<()> {
 /// Draws clean samples: all of them, and split at random into one part to fit on and one to calibrate on.
 pub(super) fn draw(asked: Option<usize>, lab: &mut Lab<'_>) -> Result<(Labeled, Labeled, Labeled)> {
     let n = n_samples(asked, lab)?;
-    check_samples(Some(n))?;
+    check_samples(Some(n), None)?;
     let all = lab.clean.draw(n)?;
     // Someone's own samples may come in an order, and halves of an order are not exchangeable.
     let order = permutation(n, &mut lab.seed.stream("halves"));
@@ -153,8 +165,8 @@ pub(super) fn guarded<'a>(
             let (limit, rate) = Limit::conformal(scores, rate)?;
             let guarantee = Guarantee {
                 statement: format!(
-                    "an input drawn as the clean samples were is rejected, and not answered by the suspect, with probability {rate:.4} \
-                     (split conformal on {n} clean samples, proof: mitigate/screen.rs); nothing is claimed of triggered inputs"
+                    "an input drawn as the clean samples were is not rejected but answered by the suspect (split conformal on {n} clean \
+                     samples, proof: mitigate/screen.rs); nothing is claimed of triggered inputs"
                 ),
                 error_bar: None,
                 failure_probability: rate,

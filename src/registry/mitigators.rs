@@ -23,7 +23,7 @@ pub const MITIGATORS: &[MitigatorEntry] = &[
     },
     MitigatorEntry {
         name: "relearn",
-        summary: "ignore the suspect and train a fresh net on the clean samples",
+        summary: "ignore the suspect and learn afresh from the clean samples",
         source: "baseline; the trivial mitigator of Goldwasser, Shafer, Vafa, Vaikuntanathan 2025",
         scope: "everything",
         guarantee: "the output does not depend on the suspect",
@@ -132,11 +132,14 @@ pub const MITIGATORS: &[MitigatorEntry] = &[
         name: "scale-up",
         summary: "reject inputs whose class survives multiplied pixels, answer those by a fallback",
         source: "Guo et al. 2023 (ICLR)",
-        scope: "classes, inputs in a range or a box",
+        scope: "classes, inputs in a box or in a range from 0",
         guarantee: "the rate of clean inputs that are rejected",
         applies: |world| {
             world.target != Target::Real
-                && matches!(world.domain, Domain::Range { .. } | Domain::Box { .. })
+                && match world.domain {
+                    Domain::Range { low, .. } => low >= 0.0,
+                    ref other => matches!(other, Domain::Box { .. }),
+                }
         },
         build: |params| black_box::<ScaleUp>("scale-up", params),
     },

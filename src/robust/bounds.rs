@@ -133,6 +133,10 @@ impl RobustMean {
     /// The probability that outliers alone carry the estimate away, if all of them are far out on one side: exact, and an
     /// upper bound for outliers anywhere. `None` for Catoni's, which outliers carry only as far as their logarithm.
     pub fn spoilt(&self, n: usize, share: f64) -> Option<f64> {
+        self.check().ok()?;
+        if n < self.fewest() {
+            return None;
+        }
         let at_least = |k: usize| binomial_tail(n as u64, share, k as u64);
         Some(match *self {
             Self::Mean => at_least(1),

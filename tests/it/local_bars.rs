@@ -351,8 +351,9 @@ fn smudged_answers_on_two_suspects_are_no_farther_apart_in_law_than_claimed() {
         let failure = plan.failure_probability.unwrap();
         if let Some(width) = smudge {
             let want = failure + (1.0 - failure) * bar / width;
-            assert!((plan.total_variation.unwrap() - want).abs() < 1e-12);
-            assert!((plan.error_bar.unwrap() - bar - width).abs() < 1e-12);
+            // The grid of the noise adds about a millionth of its width to either.
+            assert!((plan.total_variation.unwrap() - want).abs() < 2e-6);
+            assert!((plan.error_bar.unwrap() - bar - width).abs() < 1e-6 * width);
         }
         let answers = |oracle: &(dyn Oracle + 'static), from: u64| -> Vec<f64> {
             (from..from + of).map(|k| setting.answer(&method, oracle, seed(k), &star).0).collect()

@@ -234,11 +234,12 @@ fn smudged_answers_are_the_plain_ones_within_the_width_and_the_plan_says_so() {
         })
     };
     let ((plain, bar), (noisy, wider)) = (ask(""), ask("smudge = 0.5"));
-    assert!((wider - bar - 0.5).abs() < 1e-12);
+    // The grid of the noise adds a millionth of its width.
+    assert!((wider - bar - 0.5).abs() < 1e-6);
     // The same coins before the noise, so the difference is the noise: within 1/2, and the largest of 30 beyond 1/4 but for a
     // probability of 2^−30.
     let off: Vec<f64> = (noisy - plain).iter().map(|d| d.abs()).collect();
-    assert!(off.iter().all(|d| *d <= 0.5) && off.iter().any(|d| *d > 0.25), "{off:?}");
+    assert!(off.iter().all(|d| *d <= 0.5 + 1e-6) && off.iter().any(|d| *d > 0.25), "{off:?}");
 }
 
 #[test]

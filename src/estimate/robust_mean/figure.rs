@@ -32,7 +32,7 @@ pub fn figure(measured: &Measured) -> Chart {
     let entry =
         |(hue, name): (usize, &str)| Entry { name: name.to_owned(), hue, style: Style::Measured };
     let mut legend: Vec<Entry> = DRAWN.into_iter().enumerate().map(entry).collect();
-    let limit = "ε/(1 − ε): the worst case of any method".to_owned();
+    let limit = "ε/(1 − ε): no method's worst case is less".to_owned();
     legend.push(Entry { name: limit, hue: 0, style: Style::Limit });
     legend.extend(FIXED.into_iter().enumerate().map(|(hue, estimator)| Entry {
         name: format!("{}: predicted (line), measured (points)", fixed_name(estimator)),
@@ -95,7 +95,7 @@ fn errors(measured: &Measured, law: Law, outliers: Outliers) -> Panel {
         title: format!("{}, outliers {}", law.name(), outliers.name().replace('-', " ")),
         x: shares_axis,
         y: Axis {
-            label: "RMS error, in bars".to_owned(),
+            label: "RMS error, in bars (cut at 0.003 and 3)".to_owned(),
             low: ERRORS.0,
             high: ERRORS.1,
             scale: Scale::Log,

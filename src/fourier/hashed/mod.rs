@@ -16,7 +16,8 @@
 //!   than ε (B + ‖h‖∞), and random answers on it move none by much.)
 //!
 //! **Theorem.** The probability that the search returns a shut certificate with a list that lacks a set of the support of h
-//! is at most the `failure` that the certificate names, which is at most the one that was asked for.
+//! is at most the failure probability that was asked for; and for every φ, that it does and names a `failure` of at most φ has
+//! probability at most φ.
 //!
 //! *Proof.* Consider one attempt. List, coefficients c, and the plan (promise, sizes, thresholds, number P of pilots) are fixed
 //! by earlier answers, and the P cosets are drawn fresh and independent. Let `ρ = g − Σ_{T∈L} c_T χ_T`, and let S be the first

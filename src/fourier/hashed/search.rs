@@ -109,7 +109,8 @@ impl<'a, 'q> Run<'a, 'q> {
         let codes = Codes::new(self.search.n, basis);
         let n_heavy = self.n_heavy();
         let mut larger = 0;
-        let most_listed = 64 + (16.0 * (self.search.bound / self.search.tau).powi(2)) as usize;
+        let most = 16.0 * (self.search.bound / self.search.tau).powi(2);
+        let most_listed = (most as usize).saturating_add(64);
         loop {
             for _ in 0..RETRIES {
                 if self.n_heavy() > 0 {
@@ -320,7 +321,8 @@ impl<'a, 'q> Run<'a, 'q> {
         let promise = if refuted { Promised::Spectrum } else { Promised::MeanSquare };
         let Some(plan) = Plan::cheapest(&seen, promise) else {
             return Ok(Attempt::Impossible(format!(
-                "no certificate of pilots of at most 2^{} points sees through the noise",
+                "no certificate of pilots of at most 2^{} points can be had: the noise is too large for them, or the cube too small \
+                 (then ask all of it: search = \"transform\")",
                 MOST_BITS.min(n)
             )));
         };

@@ -18,7 +18,7 @@
 //! probability η is within 2α of itself on another suspect, except with η + η', and that alone bounds no TV: inside the bar the
 //! suspect may steer.
 //!
-//! **Errors.** The limits that are printed hold for all pairs, inputs and distinguishers at once with 95% (Bonferroni), so one
+//! **Errors.** The limits that are printed hold, lower ones and upper ones each, for all pairs, inputs and distinguishers at once with 95% (Bonferroni), so one
 //! of them would pass a tight bound in one game of twenty. A theorem counts as refuted only where its limit passes the bound
 //! with all of that at [`REFUTE`]; then something here is wrong, and the game says so.
 mod measure;

@@ -235,7 +235,8 @@ fn the_same_net_on_both_sides_is_not_told_apart() {
 fn a_theorem_that_is_false_is_refuted_aloud() {
     let lies = played(&fake(Leaky { share: 0.9, canonical: Some(0.01), bar: None }));
     let said = lies.errors.join("\n");
-    assert!(said.contains("the theorem's bound is 2.000e-2"), "{said}");
+    // Twice 0.01, and on either side the share of runs that claim nothing which 0 of 200 leave open at 1.2e-8: 0.0904.
+    assert!(said.contains("the theorem's bound is 2.007e-1"), "{said}");
     assert!(said.contains("of 200 coupled runs differ, and by the theorem"), "{said}");
     // The planted offset is 3, and the bars together are 0.2.
     let lies = played(&fake(Leaky { share: 0.9, canonical: None, bar: Some(0.1) }));
@@ -325,7 +326,8 @@ fn smudging_bounds_what_bars_alone_do_not() {
     assert!((0.05..=0.051).contains(&bound), "{bound}");
     assert!(smudged.at_least <= bound, "{}", smudged.at_least);
     let (bars, _) = smudged.coupled[0].beyond_bars.unwrap();
-    assert!((bars - 42.0 * bar).abs() < 1e-9, "{bars}");
+    // The grid of the noise adds a millionth of its width.
+    assert!((bars - 42.0 * bar).abs() < 1e-4 * bar, "{bars}");
 }
 
 #[test]

@@ -23,6 +23,9 @@
 //! `experiments/breaking` measures the slack.
 //! The exact tail needs p < 1/2 only; Chernoff's bound (4p(1 − p))^{R/2}, on which p < 1/4 is sometimes asked, is not used.
 //!
+//! Coordinates are rounded: where K lies far from 0 for its size, 2⁻⁵³ of that distance times the slope is amplified as δ is, and
+//! must be well below it.
+//!
 //! Cost: 2R queries an answer, no clean samples. t⁻ⁿ ≈ e^c: a larger c makes the bar smaller and bears less wrong mass.
 //! Beside `affine-ray`, whose queries are uniform as a mixture, this asks for more queries at the same bar and ε, since
 //! 1 + e^c > 2; the defaults cost about as much and bear half the wrong mass. But it needs no more of K than points of it,
@@ -140,6 +143,9 @@ impl Mitigator for AffineContract {
     }
 }
 
+/// Least contraction in units of n: below it 1 − t loses its digits.
+const LEAST_CONTRACTION: f64 = 1e-6;
+
 /// A uniform point and the same contracted towards the input, and the affine combination of them that is the input.
 pub(super) struct Contraction {
     pub(super) method: &'static str,
@@ -161,8 +167,10 @@ impl Contraction {
 
     /// The probability that a pair has a point in a set of mass `bad_mass`, at most.
     pub(super) fn spoilt(contraction: f64, bad_mass: f64, n: usize) -> Result<f64> {
-        if !(contraction > 0.0 && contraction < n as f64) {
-            let want = format!("a number between 0 and n = {n} is needed");
+        if !(contraction >= LEAST_CONTRACTION * n as f64 && contraction < n as f64) {
+            let want = format!(
+                "a number below n = {n} and at least {LEAST_CONTRACTION:e} of it is needed"
+            );
             return Err(Error::parameter("contraction", contraction, want));
         }
         if !(0.0..1.0).contains(&bad_mass) {
@@ -171,6 +179,9 @@ impl Contraction {
                 bad_mass,
                 "a mass from 0 to below 1 is needed",
             ));
+        }
+        if bad_mass <= 0.0 {
+            return Ok(0.0);
         }
         Ok((bad_mass * (1.0 + Self::share(contraction, n).powf(-(n as f64)))).min(1.0))
     }

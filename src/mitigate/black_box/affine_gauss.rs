@@ -113,7 +113,8 @@ impl AffineGauss {
         let length = length(x);
         let (m, p) = (size as u64, spoilt(self.bad_mass, self.shift.min(length)));
         Claim {
-            error_bar: (length / self.shift).max(1.0) * delta + self.smudge.unwrap_or(0.0),
+            error_bar: (length / self.shift).max(1.0) * delta
+                + self.smudge.map_or(0.0, smudge::growth),
             failure_probability: binomial_tail(m, p, m.div_ceil(2)),
         }
     }

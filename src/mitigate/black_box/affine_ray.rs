@@ -18,6 +18,9 @@
 //! δ (t₁ + t₂)/(t₂ − t₁), and t₂/t₁ ≥ 2^{1/n} bounds the factor by coth(ln 2 / 2n) ≈ 2n / ln 2. Rays are independent, and a
 //! median is off only if at least (m + 1)/2 of them are. ∎
 //!
+//! Coordinates are rounded: where K lies far from 0 for its size, 2⁻⁵³ of that distance times the slope is amplified as δ is, and
+//! must be well below it.
+//!
 //! No query depends on the value of another, and every query is marginally close to uniform, which is why a backdoor around
 //! x* cannot wait for it. Cost: 2m queries an answer, no clean samples. The weight of far points grows with n: the bar is
 //! about 2.9 n δ. The number of rays follows from `failure`, or the failure probability from `queries`

@@ -22,7 +22,7 @@
 //!
 //! **Frequencies beyond the degree.** Of the suspect nothing is assumed about them: they are part of f − h. Of the truth it is assumed
 //! that it has none. If it has, they are missed, and what is left of the suspect outside the characters found says so: then the run
-//! refutes its assumption (proved, up to η) and makes no claim.
+//! refutes its assumption (proved, up to 2η) and makes no claim.
 //!
 //! **Differences from the cube.** Coefficients are complex and come in conjugate pairs, of which one is looked for. A character
 //! has as many possible entries a coordinate as the group, or the degree, allows. Of low degree the list is cheaper than the tree by
@@ -177,7 +177,9 @@ impl Mitigator for CharactersGlobal {
         notes.extend(light(&dictionary, &fitted.function, tau));
         notes.push(fitted.note);
         let assumptions = vec![Assumption::CloseInMeanSquare { distance: tau / 4.0, bound }];
-        Ok(Repaired { guarantee, assumptions, notes, ..Repaired::recovered(fitted.function, lab) })
+        let canonical = guarantee.as_ref().map(|claim| claim.failure_probability);
+        let recovered = Repaired::recovered(fitted.function, lab);
+        Ok(Repaired { guarantee, assumptions, notes, canonical, ..recovered })
     }
 }
 

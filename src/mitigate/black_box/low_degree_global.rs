@@ -27,7 +27,7 @@
 //! the scorer checks is that of the theorem: the distance of the **clipped** suspect to the **unclipped** truth.
 //!
 //! **Degrees beyond d.** Of the suspect nothing is assumed about them: they are part of f − h. A truth that has them is refuted by
-//! what is left of the suspect outside the products found, where that is more than chance (proved, up to η).
+//! what is left of the suspect outside the products found, where that is more than chance (proved, up to 2η).
 //!
 //! **Measured only.** Under normal inputs, that the number of clean samples is enough for least squares: with no bound on φ it is
 //! chosen by fourth moments, looked at on the samples, and nothing is claimed about values where it was not. How near trained nets
@@ -139,7 +139,9 @@ impl Mitigator for LowDegreeGlobal {
         notes.extend(light(&dictionary, &fitted.function, tau));
         notes.push(fitted.note);
         let assumptions = vec![Assumption::CloseInMeanSquare { distance: tau / 4.0, bound }];
-        Ok(Repaired { guarantee, assumptions, notes, ..Repaired::recovered(fitted.function, lab) })
+        let canonical = guarantee.as_ref().map(|claim| claim.failure_probability);
+        let recovered = Repaired::recovered(fitted.function, lab);
+        Ok(Repaired { guarantee, assumptions, notes, canonical, ..recovered })
     }
 }
 

@@ -11,7 +11,7 @@
 //! The score does not depend on the suspect at all, and a rejected input is not asked of it.
 //!
 //! Assumes that triggered inputs lie where clean ones do not. Where inputs are uniform on a known domain no region has less
-//! density than another and the filter has nothing to go by: it says so in a note. Refuses the torus and residues, where
+//! density than another and the filter sees corners at most: it says so in a note. Refuses the torus and residues, where
 //! the distance goes round. Cost: one query an input that is let pass and none for the others; 2n² operations an input
 //! (`mahalanobis`) or 3n a sample kept (`knn`), and N n² before.
 use ndarray::{Array1, Array2, Axis};
@@ -77,7 +77,7 @@ impl Mitigator for LowDensityFilter {
 
     fn check(&self, world: &World) -> Result<()> {
         check_rate(self.false_positives)?;
-        check_samples(self.samples)?;
+        check_samples(self.samples, Some(self.false_positives))?;
         if self.neighbours == 0 {
             return Err(Error::parameter("neighbours", 0, "at least one is needed"));
         }
@@ -107,7 +107,7 @@ impl Mitigator for LowDensityFilter {
         let mut repaired = guarded(screen, suspect, (&all, &calibrate), &verdict, lab)?;
         if !matches!(lab.world.domain, Domain::Range { .. } | Domain::Gauss { .. }) {
             repaired.notes.push(
-                "inputs are uniform on their domain, so none lies where others do not: this filter has nothing to go by"
+                "inputs are uniform on their domain, so none is less likely than another: this filter sees corners at most"
                     .to_owned(),
             );
         }

@@ -67,6 +67,10 @@ fn sides(world: &World) -> Result<(f64, f64, f64)> {
         return Err(Error::assumption(METHOD, why));
     }
     match world.domain {
+        Domain::Range { low, .. } if low < 0.0 => {
+            let why = "values are multiplied from a dark end at 0, and these reach below it, as standardised tables do";
+            Err(Error::assumption(METHOD, why))
+        }
         Domain::Range { low, high, .. } => Ok((low, low, high)),
         Domain::Box { .. } => Ok((0.0, -1.0, 1.0)),
         Domain::Cube { .. } => {

@@ -207,10 +207,10 @@ impl Mitigator for Smooth {
         };
         let what = match lab.world.target {
             Target::Real => format!(
-                "at every input within {distance:.4} the smoothed model's median lies between two numbers that come with the answer"
+                "at every input within {distance:.4} the smoothed model's median lies between the two numbers that `Smooth::smoothed` gives with the answer"
             ),
             Target::Classes(_) | Target::Sign => {
-                "within the radius that comes with an answer, if one does, the smoothed model's class is the answer's"
+                "within the radius that `Smooth::smoothed` certifies for an answer, if any, the smoothed model's class is the answer's"
                     .to_owned()
             }
         };

@@ -104,7 +104,12 @@ impl Strip {
         let copies = discrete
             || matches!(domain, Domain::Range { .. } | Domain::Box { .. } | Domain::Gauss { .. });
         match self.overlay {
-            Overlay::Auto if discrete => Ok((Overlay::Copy, low, high)),
+            // Columns of a table are no light that adds up: some are taken from the other row.
+            Overlay::Auto
+                if discrete || matches!(domain, Domain::Range { low, .. } if *low < 0.0) =>
+            {
+                Ok((Overlay::Copy, low, high))
+            }
             Overlay::Auto if matches!(domain, Domain::Range { .. }) => {
                 Ok((Overlay::Add, low, high))
             }
@@ -126,7 +131,7 @@ impl Mitigator for Strip {
 
     fn check(&self, world: &World) -> Result<()> {
         check_rate(self.false_positives)?;
-        check_samples(self.samples)?;
+        check_samples(self.samples, Some(self.false_positives))?;
         if !(2..=MOST_OVERLAYS).contains(&self.overlays) {
             let want = format!("from 2 to {MOST_OVERLAYS} are accepted");
             return Err(Error::parameter("overlays", self.overlays, want));

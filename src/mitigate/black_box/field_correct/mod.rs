@@ -206,6 +206,13 @@ impl FieldCorrect {
             return Err(Error::parameter("origin", "zero", want));
         }
         if on_line {
+            if degree as u64 + 1 > MOST_QUERIES {
+                let want = format!(
+                    "a line takes {} queries, and at most {MOST_QUERIES} are asked",
+                    degree + 1
+                );
+                return Err(Error::parameter("degree", degree, want));
+            }
             let nodes = self.nodes.unwrap_or(degree + 1);
             let most = (p - 1).min(MOST_DECODED.max(degree as u64 + 1)).min(MOST_QUERIES);
             if nodes <= degree || nodes as u64 > most {

@@ -12,7 +12,9 @@
 //! [`most_listed`] sets, and for a second moment of the labels that is bounded from the first samples: with
 //! `a = B² ln(1/η₀)/n₀`, `E y² ≤ mean + a + √(a² + 2 a mean)` except with probability η₀ (Chernoff, for numbers in [0, B²]). With v
 //! that bound, `N = min(8B², 8v + 8Bτ/3) ln(2K/η₁)/τ²` samples keep all of K means within τ/2 except with probability η₁
-//! (Hoeffding, Bernstein, and a union bound; the list is independent of the samples).
+//! (Hoeffding, Bernstein, and a union bound; the list is independent of the samples). That N is read off the first of the samples that the
+//! means are over does no harm: means are a reverse martingale, so by Doob's inequality both bounds hold for all sizes from that for
+//! the true second moment on at once.
 use crate::access::Lab;
 use crate::data::Labeled;
 use crate::error::Result;
@@ -39,6 +41,11 @@ pub(super) struct Clean {
 impl Clean {
     pub(super) fn new() -> Self {
         Self { blocks: Vec::new(), n: 0 }
+    }
+
+    /// The largest label in absolute value.
+    pub(super) fn largest(&self) -> f64 {
+        self.blocks.iter().flat_map(|block| &block.ys).map(|y| y.abs()).fold(0.0, f64::max)
     }
 
     /// How many there are.
@@ -92,8 +99,11 @@ impl Clean {
         Ok(supports.iter().map(term).collect())
     }
 
-    /// Mean square of what `terms`, fitted on these samples, leave of the labels, freed of the fit's own bias, and its
-    /// standard error.
+    /// Mean square of what `terms`, whose values are means over these samples, leave of the labels, freed to first order of what
+    /// those means' own errors do to it, and its standard error.
+    ///
+    /// With k characters of values c and noise of variance σ² the mean square over m samples is in expectation about
+    /// `σ² + ((k − 1) |c|² − k σ²)/m`.
     pub(super) fn unexplained(&self, terms: &[Term], lab: &Lab<'_>) -> Result<(f64, f64)> {
         let degrees: usize = terms.iter().map(|term| term.support.len() + 2).sum();
         lab.ledger.flops(2 * (self.n * (degrees + 6)) as u64)?;
@@ -103,8 +113,13 @@ impl Clean {
         };
         let n = self.n as f64;
         let (mean, squares) = (self.sum(left) / n, self.sum(|x, y| left(x, y).powi(2)) / n);
-        let freedom = n / (n - terms.len() as f64).max(1.0);
-        Ok((mean * freedom, ((squares - mean * mean).max(0.0) / n).sqrt() * freedom))
+        let k = terms.len() as f64;
+        let crossed = (k - 1.0).max(0.0) * terms.iter().map(|t| t.value * t.value).sum::<f64>() / n;
+        let left = (mean - crossed).max(0.0);
+        // What crosses is a sum of about k² terms, so it fluctuates by about its mean over k.
+        let error =
+            (((squares - mean * mean).max(0.0) / n) + (crossed / k.max(1.0)).powi(2)).sqrt();
+        Ok((left + k * left / n, error))
     }
 }
 

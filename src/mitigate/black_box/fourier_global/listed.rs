@@ -1,15 +1,15 @@
 //! The three ways to list heavy characters by queries, and what each proves.
+use super::super::super::heavy::Asked;
 use super::FourierGlobal;
 use super::Search;
 use super::clean::{SHARE, most_listed};
 use crate::access::{Lab, Oracle};
-use crate::data::{Batch, stack};
+use crate::data::stack;
 use crate::error::Result;
 use crate::fourier::{
     Certificate, HashedFound, HashedSearch, HeavySearch, HeavySet, Promised, Questions, spectrum,
     vertex,
 };
-use crate::ledger::Ledger;
 
 /// The largest cube that is asked whole: 2^24 answers are 128 MiB.
 pub(super) const MAX_WHOLE: usize = 24;
@@ -42,22 +42,6 @@ pub(super) struct Listed {
     pub(super) hashed: Option<HashedFound>,
 }
 
-/// The suspect and the ledger, as a search sees them.
-struct Metered<'a> {
-    suspect: &'a dyn Oracle,
-    ledger: &'a Ledger,
-}
-
-impl Questions for Metered<'_> {
-    fn ask(&mut self, xs: &Batch) -> Result<Batch> {
-        self.suspect.query(xs)
-    }
-
-    fn work(&mut self, flops: u64) -> Result<()> {
-        self.ledger.flops(flops)
-    }
-}
-
 /// The way of the fewest queries, or the one that was named. The hashed search's queries are not known before it runs; for
 /// this choice they count as `4 (n + 1) B²/τ² + 1000`, about what it takes for as many characters as there can be.
 pub(super) fn way(search: Search, plan: &HeavySearch) -> Way {
@@ -86,9 +70,22 @@ pub(super) fn list(
     suspect: &dyn Oracle,
     lab: &Lab<'_>,
 ) -> Result<Listed> {
-    let mut asked = Metered { suspect, ledger: lab.ledger };
+    let mut asked = Asked { suspect, ledger: lab.ledger };
     match way(method.search, plan) {
-        Way::Whole => Ok(Listed::exact(ask_whole(&mut asked, plan)?, 0.0)),
+        Way::Whole => {
+            let (found, outside) = ask_whole(&mut asked, plan)?;
+            let mut listed = Listed::exact(found, 0.0);
+            let allowed = plan.tau / 4.0;
+            if outside > allowed * (1.0 + 1e-9) {
+                listed.notes.push(format!(
+                    "the assumption is refuted: the suspect is {outside:.4} from every function on the characters found, and τ/4 = \
+                     {allowed:.4} is assumed"
+                ));
+                listed.proved = None;
+                listed.spectrum_refuted = true;
+            }
+            Ok(listed)
+        }
         Way::Tree => {
             let found = plan.run(&mut asked, &mut lab.seed.stream("tree"))?;
             Ok(Listed::exact(found, plan.failure))
@@ -105,7 +102,7 @@ pub(super) fn list(
 pub(super) fn hashed(method: &FourierGlobal, plan: &HeavySearch) -> HashedSearch {
     let HeavySearch { n, tau, bound, failure } = *plan;
     // What the method measured at most, 24 n B²/τ² for tables at noise B² and a certificate, ten times over.
-    let by_default = (1 << 16) + (256.0 * n as f64 * (bound / tau).powi(2)).min(1e10) as u64;
+    let by_default = (1 << 16) + (256.0 * n as f64 * (bound / tau).powi(2)).min(1e9) as u64;
     let most_queries = method.queries.unwrap_or(by_default);
     HashedSearch { n, tau, bound, failure: failure * (1.0 - SHARE), most_queries }
 }
@@ -146,7 +143,9 @@ impl Listed {
         };
         let error = 5.0 * found.value_error;
         let between = |value: f64| value > tau / 4.0 + error && value < 0.75 * tau - error;
-        let n_between = found.terms.iter().filter(|term| between(term.value.abs())).count();
+        // Where the certificate is open the list may be half decoded, and then its coefficients are no proof of anything.
+        let shut = matches!(found.certificate, Certificate::Shut { .. });
+        let n_between = found.terms.iter().filter(|term| shut && between(term.value.abs())).count();
         if n_between > 0 {
             notes.push(format!(
                 "the assumption is refuted: {n_between} coefficients of the suspect lie between τ/4 and 3τ/4, by five \
@@ -157,7 +156,7 @@ impl Listed {
         // Of the residual the coefficients' own errors are a part, one variance each.
         let fitted = found.terms.len() as f64 * found.value_error.powi(2);
         let least = found.residual - fitted - 5.0 * found.residual_error;
-        if least > tau.powi(2) / 16.0 {
+        if shut && least > tau.powi(2) / 16.0 {
             notes.push(format!(
                 "the assumption of mean square is refuted: the suspect is {:.4} from every function on the characters found, \
                  at least {:.4} by five standard errors, and τ/4 = {:.4} is assumed",
@@ -184,8 +183,9 @@ impl Listed {
     }
 }
 
-/// Asks every vertex, and cuts the spectrum at τ/2.
-fn ask_whole(asked: &mut dyn Questions, plan: &HeavySearch) -> Result<HeavySet> {
+/// Asks every vertex, and cuts the spectrum at τ/2; besides, how far the suspect is from every function on what is left, in root
+/// mean square.
+fn ask_whole(asked: &mut dyn Questions, plan: &HeavySearch) -> Result<(HeavySet, f64)> {
     let HeavySearch { n, tau, .. } = *plan;
     // n 2^n additions and subtractions.
     asked.work((n as u64) << n)?;
@@ -195,9 +195,13 @@ fn ask_whole(asked: &mut dyn Questions, plan: &HeavySearch) -> Result<HeavySet> 
         let answers = asked.ask(&stack(n, vertices.map(|index| vertex(index, n))))?;
         values.extend(answers.iter().map(|y| plan.clip(*y)));
     }
+    let energy = values.iter().map(|y| y * y).sum::<f64>() / values.len() as f64;
     let heavy = spectrum(values, tau / 4.0 * (1.0 + 1e-9));
-    let n_ambiguous = heavy.terms().iter().filter(|t| t.value.abs() < 0.75 * tau).count();
+    let light = 0.75 * tau * (1.0 - 1e-9);
+    let n_ambiguous = heavy.terms().iter().filter(|t| t.value.abs() < light).count();
+    let kept = heavy.terms().iter().map(|t| t.value).filter(|value| value.abs() >= 0.5 * tau);
+    let outside = (energy - kept.map(|value| value * value).sum::<f64>()).max(0.0).sqrt();
     let supports = heavy.terms().iter().filter(|t| t.value.abs() >= 0.5 * tau);
     let supports = supports.map(|term| term.support.clone()).collect();
-    Ok(HeavySet { supports, n_ambiguous })
+    Ok((HeavySet { supports, n_ambiguous }, outside))
 }

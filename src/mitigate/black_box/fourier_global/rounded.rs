@@ -1,5 +1,5 @@
 //! The sign of an oracle, for labels of ±1.
-use super::super::super::Repaired;
+use super::super::super::{Guarantee, Repaired};
 use crate::access::Oracle;
 use crate::data::{Batch, Shape};
 use crate::error::Result;
@@ -12,10 +12,18 @@ pub(super) struct Rounded<'a> {
 }
 
 impl<'a> Rounded<'a> {
-    /// The same repaired model with rounded answers. What is claimed about the function holds for it as for any function of it.
+    /// The same repaired model with rounded answers. What is claimed about the function holds for it as for any function of it; its
+    /// error is another: where a sign is wrong the function is off by at least 1, so at most that share of signs is.
     pub(super) fn of(repaired: Repaired<'a>, ledger: &'a Ledger) -> Repaired<'a> {
         let oracle = Box::new(Self { inner: repaired.oracle, ledger });
-        Repaired { oracle, ..repaired }
+        let guarantee = repaired.guarantee.map(|claim| Guarantee {
+            statement: format!(
+                "{}; answers are its signs, wrong on at most as large a share of inputs as that mean squared error, if the truth is ±1",
+                claim.statement
+            ),
+            ..claim
+        });
+        Repaired { oracle, guarantee, ..repaired }
     }
 }
 

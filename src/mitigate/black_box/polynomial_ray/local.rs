@@ -132,7 +132,7 @@ impl Oracle for Local<'_> {
                 for _ in 0..n_rays {
                     places.push(self.ray(&star, &mut rng, &mut points)?);
                 }
-                noises.push(self.smudge.map_or(0.0, |width| smudge::noise(width, &mut rng)));
+                noises.push(self.smudge.map(|width| smudge::Noise::draw(width, &mut rng)));
             }
             // The medians of the estimates and of what rounding makes: two sorts.
             let each = n_rays as u64 * self.flops()
@@ -143,7 +143,8 @@ impl Oracle for Local<'_> {
             let values: Vec<f64> = values.into_iter().collect();
             let rays = places.chunks(n_rays).zip(values.chunks(queries));
             for ((i, noise), (places, values)) in rows.zip(noises).zip(rays) {
-                answers.push(self.answer(places, values, i)? + noise);
+                let answer = self.answer(places, values, i)?;
+                answers.push(noise.map_or(answer, |noise| noise.added_to(answer)));
             }
         }
         Ok(column(answers))

@@ -24,7 +24,8 @@
 //! d + 1 of the last M − 2B strata, but with probability at most `P[Bin(R, p) ≥ (R + 1)/2]`.
 //! *Proof.* By Markov's inequality more than B nodes of a ray are in A with probability at most p. Else by lemma 3 the fit is
 //! within (d + 3) δ of h at M − 2B nodes, and by lemma 2 no M − 2B of them amplify that more than Λ'. ∎
-//! With B = (M − d − 1)/2 and M large, p tends to 2 ε: a constant ε below 1/4 is borne at every degree, where interpolation
+//! With B = (M − d − 1)/2 and M large, p tends to 2 ε: a constant ε below 1/4 would be borne at every degree (no ray is fitted
+//! in more than 20,000 ways, which keeps M at 16 for d = 8, where ε < 1/8 is borne, and at 21 for d = 16, ε < 1/14), where interpolation
 //! bears 1/(2d + 2). **`fit = "least-absolute"`** is the exact fit in L1 to the same values. For it nothing is claimed: what it
 //! bears is proved for scattered outliers, and a stretch of each ray defeats it (a test shows one).
 //!

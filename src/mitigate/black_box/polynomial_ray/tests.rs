@@ -178,7 +178,7 @@ fn parameters_are_refused_by_name() {
         (PolynomialRay { bad_mass: f64::NAN, ..good }, "bad_mass = NaN"),
         (
             PolynomialRay { bad_mass: 0.17, ..good },
-            "bad_mass = 0.17, but an estimate is then spoilt",
+            "bad_mass = 0.17, but with the method's other parameters an estimate",
         ),
         (PolynomialRay { failure: 0.0, ..good }, "failure = 0, but"),
         (PolynomialRay { queries: Some(2), ..good }, "queries = 2, but"),
