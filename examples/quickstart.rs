@@ -26,8 +26,7 @@ fn main() -> Result<()> {
 
     // A published net can only be reached through a suspect, which counts what is asked of it.
     let publish = |net: &Net| {
-        let budget =
-            Budget { queries: Some(2_000_000), clean_labels: Some(400), ..Budget::default() };
+        let budget = Budget { queries: Some(20_000), clean_labels: Some(400), ..Budget::default() };
         Suspect::publish(net.clone(), budget)
     };
     let seeds = LabSeeds { samples: seed.child("clean"), method: seed.child("mitigator") };
@@ -47,7 +46,7 @@ fn main() -> Result<()> {
     println!("spent: {} queries, {} clean labels", spent.queries, spent.clean_labels);
     assert!(success(&before) > 0.99, "the planted net obeys its trigger");
     assert!(success(&after) < 0.01, "the repaired function does not");
-    assert_eq!((spent.queries, spent.clean_labels), (1_875_584, 400));
+    assert!(spent.queries <= 20_000 && spent.clean_labels == 400);
 
     // With the same coins, the clean twin gives the same function to the last bit: the backdoor left no trace in it.
     let twin = publish(&model.net);

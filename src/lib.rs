@@ -34,7 +34,7 @@
 //! let planted = attack.plant(&model.victim(&world), seed.child("attack"))?;
 //!
 //! let mitigate = |net| {
-//!     let suspect = Suspect::publish(net, Budget { queries: Some(2_000_000), ..Budget::UNLIMITED });
+//!     let suspect = Suspect::publish(net, Budget { queries: Some(20_000), ..Budget::UNLIMITED });
 //!     let seeds = LabSeeds { samples: seed.child("clean"), method: seed.child("mitigator") };
 //!     let mut lab = suspect.lab(&*model.population, &task.recipe, seeds);
 //!     let repaired = FourierGlobal::default().mitigate(&suspect, &mut lab)?;
