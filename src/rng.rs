@@ -106,3 +106,15 @@ pub fn direction_into(out: &mut [f64], rng: &mut Rng) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_rows_get_equal_streams_whatever_the_sign_of_zero() {
+        let draw = |row: &[f64]| Seed::new(1).stream_for_row(row).random::<u64>();
+        assert_eq!(draw(&[0.0, 1.0]), draw(&[-0.0, 1.0]));
+        assert_ne!(draw(&[0.0, 1.0]), draw(&[1.0, 0.0]));
+    }
+}

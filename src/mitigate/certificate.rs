@@ -122,6 +122,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_rank_claims_no_more_than_the_tail_however_small() {
+        // At this distance q = 0.4. Of 256 the largest l with P[Bin(256, 0.4) < l] at most α/2, summed in exact arithmetic: 39 at
+        // α = 1e-17, 36 at 1e-19. A difference from 1 has no such digits left.
+        let r = 0.253_347_103_135_799_8;
+        let noise = Noise::Gaussian { sigma: 1.0 };
+        assert_eq!(rank(noise, 256, r, 1e-17), Some(39));
+        assert_eq!(rank(noise, 256, r, 1e-19), Some(36));
+    }
+
+    #[test]
     fn gaussian_certificates_are_the_closed_form() {
         let noise = Noise::Gaussian { sigma: 0.5 };
         // Φ⁻¹(0.975) = 1.959964.

@@ -267,6 +267,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_rate_of_nearly_one_rejects_all_but_the_least_and_is_no_rank_too_far() {
+        let scores = || (0..9).map(|k| (f64::from(k), 0.5)).collect();
+        let (limit, rate) = Limit::conformal(scores(), 1.0 - 1e-12).unwrap();
+        assert!((rate - 0.9).abs() < 1e-12 && limit.rejects(1.0, 0.5) && !limit.rejects(0.0, 0.5));
+        // Halves of ten are five, and 1/20 takes nineteen.
+        let said = check_samples(Some(10), Some(0.05)).unwrap_err().to_string();
+        assert!(said.contains("samples = 10") && said.contains("at least 19"), "{said}");
+        check_samples(Some(38), Some(0.05)).unwrap();
+    }
+
+    #[test]
     fn the_rank_of_a_clean_input_is_uniform_so_the_rate_is_exact() {
         // All 20 places that the newest of 20 distinct numbers can have: with α = 0.15 and n = 19 it is rejected in ⌊3⌋ of them.
         let mut n_rejected = 0;

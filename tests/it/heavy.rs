@@ -224,6 +224,59 @@ fn a_tau_too_large_is_said_aloud() {
     }
 }
 
+/// What is made of the truth of `task` and of the truth with `other` in its place on what `other` answers.
+fn of_truth(toml: &str, method: FourierGlobal, change: fn(&[f64], f64) -> f64) -> (bool, String) {
+    let mut task = listed_task();
+    task.population = toml::from_str(toml).unwrap();
+    let model = Model::untrained(&task, 1).unwrap();
+    let truth = truth_of(&model);
+    let n = model.world().domain.n();
+    let oracle = Function { n, at: move |x: &[f64]| change(x, truth.at(x)) };
+    repair(&model, method, &oracle, |repaired| {
+        let repaired = repaired.unwrap();
+        (repaired.guarantee.is_some(), repaired.notes.join("\n"))
+    })
+}
+
+#[test]
+fn an_exact_truth_of_many_light_characters_rings_no_alarm() {
+    // 32 characters of about 1/16 and more, found exactly: what is left of the labels is the error of their own means.
+    let junta = "family = 'fourier'\nn = 10\ntruth = { kind = 'junta', coordinates = 5 }";
+    for search in [Search::Transform, Search::Hashed] {
+        let method = FourierGlobal { search, ..FourierGlobal::default() };
+        let (claimed, said) = of_truth(junta, method, |_, y| y);
+        assert!(
+            claimed && !said.contains("ALARM") && !said.contains("refuted"),
+            "{search:?}: {said}"
+        );
+    }
+}
+
+#[test]
+fn the_transform_sees_how_far_the_suspect_is_and_labels_beyond_the_bound_are_noticed() {
+    let majority = "family = 'fourier'\nn = 10\ntruth = { kind = 'majority', degree = 2 }";
+    let method = FourierGlobal { search: Search::Transform, ..FourierGlobal::default() };
+    assert!(of_truth(majority, method, |_, y| y).0);
+    // Turned on a subcube of 1/64: 2 · 1/8 in root mean square, less what the four coefficients take of it, where τ/4 = 1/8 is
+    // assumed; no coefficient moves by 1/8.
+    let turned = |x: &[f64], y: f64| if x[..6].iter().all(|x| *x > 0.0) { -y } else { y };
+    let (claimed, said) = of_truth(majority, method, turned);
+    assert!(!claimed && said.contains("from every function on the characters found"), "{said}");
+    let low = FourierGlobal { bound: Some(0.9), ..method };
+    let (claimed, said) = of_truth(majority, low, |_, y| y);
+    assert!(!claimed && said.contains("beyond bound = 0.9"), "{said}");
+}
+
+#[test]
+fn a_tau_that_clean_samples_cannot_tell_from_zero_is_refused_before_anything_is_asked() {
+    let model = Model::untrained(&listed_task(), 1).unwrap();
+    for tau in [1e-5, 1e-20, 1e-300] {
+        let method = FourierGlobal { tau: Some(tau), ..FourierGlobal::default() };
+        let said = method.check(&model.world()).unwrap_err().to_string();
+        assert!(said.contains("tau = ") && said.contains("clean samples"), "{said}");
+    }
+}
+
 #[test]
 fn too_few_queries_give_an_answer_that_says_not_certified() {
     let model = Model::untrained(&listed_task(), 1).unwrap();

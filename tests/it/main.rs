@@ -21,5 +21,6 @@ mod polynomials;
 mod practical;
 mod resume;
 mod smoothable;
+mod smoothing;
 mod support;
 mod tidy;

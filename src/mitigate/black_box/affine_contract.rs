@@ -241,6 +241,9 @@ mod tests {
         };
         assert!(said(at(0.0, 0.1), 4).contains("contraction = 0"));
         assert!(said(at(4.0, 0.1), 4).contains("contraction = 4"));
+        // So little that 1 − t would have no digits left; and t⁻ⁿ beyond all numbers is harmless where no mass is wrong.
+        assert!(said(at(1e-17, 0.0), 4).contains("contraction = "));
+        assert!(Contraction::spoilt(63.999_999_9, 0.0, 64).unwrap() <= 0.0);
         // 0.125 · (1 + 256/81) = 0.52.
         assert!(said(at(1.0, 0.125), 4).contains("bad_mass = 0.125"));
         assert!(said(at(1.0, -0.1), 4).contains("bad_mass = -0.1"));

@@ -130,7 +130,7 @@ fn second_moment(mean: f64, n: f64, bound: f64, failure: f64) -> f64 {
 }
 
 /// Samples that tell 0 from τ for every listed set, for labels of that second moment.
-fn n_to_choose(tau: f64, bound: f64, failure: f64, second_moment: f64) -> usize {
+pub(super) fn n_to_choose(tau: f64, bound: f64, failure: f64, second_moment: f64) -> usize {
     let union = 2.0 * most_listed(tau, bound) as f64 / (CHOICE_SHARE * failure);
     let by_variance = 8.0 * second_moment + 8.0 * bound * tau / 3.0;
     ((8.0 * bound.powi(2)).min(by_variance) * union.ln() / tau.powi(2)).ceil() as usize

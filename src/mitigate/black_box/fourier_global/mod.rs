@@ -209,6 +209,13 @@ impl FourierGlobal {
             return Err(Error::parameter("tau", tau, want));
         }
         if listed::way(self.search, &plan) == Way::Hashed {
+            if clean::n_to_choose(tau, bound, self.failure, bound * bound) as f64
+                > 100.0 * MOST_SAMPLES
+            {
+                let want =
+                    "that many clean samples, over a billion, to tell it from 0 are out of reach";
+                return Err(Error::parameter("tau", tau, want));
+            }
             listed::hashed(self, &plan).check()?;
         }
         Ok(plan)
