@@ -3,9 +3,13 @@
 //! The only place that does tensor work. Everything that computes on a net charges a [`Ledger`](crate::ledger::Ledger).
 mod activation;
 mod candle;
+mod coefficient;
 pub mod compile;
+mod exact_tree;
 mod exchange;
 mod file;
+mod flip_bounds;
+mod flips;
 mod fused;
 pub mod graft;
 mod kernel;
@@ -18,8 +22,11 @@ mod recipe;
 mod train;
 
 pub use activation::Activation;
+pub use coefficient::{Bucket, Coefficients};
+pub use exact_tree::ExactTree;
 pub use exchange::{Activations, Imported, import, sequential, state_dict};
 pub use file::{ModelFile, Provenance};
+pub use flips::Turned;
 pub use line::{Line, Piecewise};
 pub use lock::{Layout, Lock, Verifier, seal, tagged};
 pub use mlp::{Layer, Net};
