@@ -6,7 +6,7 @@ mod affine_ray;
 mod characters_global;
 mod distil;
 mod field_correct;
-mod fourier_global;
+pub(super) mod fourier_global;
 mod low_degree_global;
 mod low_density_filter;
 mod polynomial_ray;
