@@ -19,7 +19,9 @@ mod screen;
 mod smudge;
 mod soft;
 mod sparse;
+mod teach;
 mod trial;
+mod tuning;
 mod univariate;
 pub mod white_box;
 
@@ -34,6 +36,8 @@ pub use plan::{Claim, Claims, Plan};
 use canonical::Canonical;
 pub use certificate::Noise;
 pub use screen::Fallback;
+pub use teach::Labels;
+pub use tuning::Tuning;
 
 use crate::access::{Access, Lab, Oracle, Owned};
 use crate::domain::Domain;

@@ -106,6 +106,46 @@ impl Trial {
     }
 }
 
+impl Trial {
+    /// The first of `candidates`, strongest change first, that is accepted, else the suspect. A candidate is its name and how it is
+    /// made, which is not done for those after the first that is accepted. One whose training diverged is refused. Charges F a
+    /// held-out row and candidate that was made.
+    ///
+    /// Published methods choose so: as much change as clean accuracy bears. The lowest held-out risk would choose no change.
+    pub(super) fn first<'a, M>(
+        &self,
+        suspect: &'a dyn WhiteBox,
+        candidates: impl IntoIterator<Item = (String, M)>,
+        lab: &Lab<'a>,
+    ) -> Result<Repaired<'a>>
+    where
+        M: FnOnce(&Lab<'_>) -> Result<Net>,
+    {
+        let Self { before, max_drop, held_out, .. } = self;
+        let n = held_out.len();
+        let mut notes = Vec::new();
+        for (name, make) in candidates {
+            let changed = match make(lab) {
+                Err(Error::Training(why)) => {
+                    notes.push(format!("{name}: refused, training diverged: {why}"));
+                    continue;
+                }
+                made => made?,
+            };
+            let (risk, accepted) = self.judge(&changed, lab)?;
+            let risks =
+                format!("held-out risk {before:.3} before and {risk:.3} after, {n} clean samples");
+            if accepted {
+                notes.push(format!("{name}: {risks}"));
+                return Ok(Repaired { notes, ..Repaired::owned(changed, lab.ledger) });
+            }
+            notes.push(format!("{name}: refused, {risks}, more than {max_drop} higher"));
+        }
+        notes.push("the suspect stays as it is".to_owned());
+        Ok(Repaired { notes, ..Repaired::unclaimed(suspect) })
+    }
+}
+
 /// The suspect as it is, since there are not two clean samples to change it by.
 pub(super) fn unchanged<'a>(suspect: &'a dyn WhiteBox) -> Repaired<'a> {
     let notes = vec!["fewer than two clean samples: the suspect stays as it is".to_owned()];

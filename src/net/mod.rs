@@ -2,6 +2,8 @@
 //!
 //! The only place that does tensor work. Everything that computes on a net charges a [`Ledger`](crate::ledger::Ledger).
 mod activation;
+mod align;
+mod alter;
 mod candle;
 pub mod compile;
 mod exchange;
@@ -15,11 +17,14 @@ mod lock;
 mod mlp;
 mod precision;
 mod recipe;
+mod singular;
 mod stepper;
 mod tape;
 mod train;
 
 pub use activation::Activation;
+pub use align::{Matching, aligned, assign};
+pub use alter::{interpolated, noised, with_fresh_layers};
 pub use exchange::{Activations, Imported, import, sequential, state_dict};
 pub use file::{ModelFile, Provenance};
 pub use line::{Line, Piecewise};
@@ -27,6 +32,7 @@ pub use lock::{Layout, Lock, Verifier, seal, tagged};
 pub use mlp::{Layer, Net};
 pub use precision::Precision;
 pub use recipe::{Device, EarlyStop, Loss, Optimizer, Recipe, Schedule, Trainer};
+pub use singular::Singular;
 pub use stepper::{Stepper, loss_gradient};
 pub use tape::{LayerSlopes, Slopes, Tape};
 pub use train::{Epoch, Fit, Lesson, fit};
