@@ -147,7 +147,7 @@ impl Trial {
 }
 
 /// The suspect as it is, since there are not two clean samples to change it by.
-pub(super) fn unchanged<'a>(suspect: &'a dyn WhiteBox) -> Repaired<'a> {
+pub(super) fn unchanged(suspect: &dyn WhiteBox) -> Repaired<'_> {
     let notes = vec!["fewer than two clean samples: the suspect stays as it is".to_owned()];
     Repaired { notes, ..Repaired::unclaimed(suspect) }
 }
