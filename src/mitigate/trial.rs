@@ -152,6 +152,12 @@ pub(super) fn unchanged(suspect: &dyn WhiteBox) -> Repaired<'_> {
     Repaired { notes, ..Repaired::unclaimed(suspect) }
 }
 
+/// The suspect as it is, since the training of `what` diverged, for the reason `why`.
+pub(super) fn diverged<'a>(suspect: &'a dyn WhiteBox, what: &str, why: &str) -> Repaired<'a> {
+    let notes = vec![format!("{what}: training diverged: {why}; the suspect stays as it is")];
+    Repaired { notes, ..Repaired::unclaimed(suspect) }
+}
+
 /// Share of wrong answers of `net` on `data`, as the world says what is right. Charges F a row.
 pub(super) fn risk(net: &Net, data: &Labeled, world: &World, ledger: &Ledger) -> Result<f64> {
     let answers = net.forward(&data.xs, ledger)?;

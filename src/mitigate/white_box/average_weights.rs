@@ -15,7 +15,7 @@
 //! alignment as `align` counts it, for each share that is tried 3P, the tuning if there is any, and F h; and F h once.
 use serde::{Deserialize, Serialize};
 
-use super::super::trial::{Trial, check_halved, check_max_drop, unchanged};
+use super::super::trial::{Trial, check_halved, check_max_drop, diverged, unchanged};
 use super::super::tuning::{Tuning, check_ladder};
 use super::super::{Mitigator, Repaired};
 use crate::access::{Lab, WhiteBox};
@@ -72,11 +72,7 @@ impl Mitigator for AverageWeights {
         };
         let tune = &trial.tune;
         let other = match self.other(net, tune, lab) {
-            Err(Error::Training(why)) => {
-                let notes =
-                    vec![format!("the other net diverged: {why}; the suspect stays as it is")];
-                return Ok(Repaired { notes, ..Repaired::unclaimed(suspect) });
-            }
+            Err(Error::Training(why)) => return Ok(diverged(suspect, "the other net", &why)),
             trained => trained?,
         };
         let other = &other;

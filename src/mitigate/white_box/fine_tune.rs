@@ -11,11 +11,11 @@
 //! Cost, with t tuning and h held-out samples, s steps and P weights: 3F t a epoch, 6P a step, 2F h; then F an answer.
 use serde::{Deserialize, Serialize};
 
-use super::super::trial::{Trial, check_halved, check_max_drop, unchanged};
+use super::super::trial::{Trial, check_halved, check_max_drop, diverged, unchanged};
 use super::super::tuning::Tuning;
 use super::super::{Mitigator, Repaired};
 use crate::access::{Lab, WhiteBox};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::population::World;
 
 /// Parameters of `fine-tune`.
@@ -52,7 +52,9 @@ impl Mitigator for FineTune {
         let Some(trial) = Trial::draw(self.samples, self.max_drop, net, lab)? else {
             return Ok(unchanged(suspect));
         };
-        let tuned = |lab: &Lab<'_>| self.tuning.tune(net, &trial.tune, lab.seed, lab);
-        trial.first(suspect, [("tuned".to_owned(), tuned)], lab)
+        match self.tuning.tune(net, &trial.tune, lab.seed, lab) {
+            Err(Error::Training(why)) => Ok(diverged(suspect, "fine-tune", &why)),
+            tuned => trial.settle(suspect, tuned?, Vec::new(), lab),
+        }
     }
 }

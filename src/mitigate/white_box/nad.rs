@@ -18,7 +18,7 @@
 use ndarray::Axis;
 use serde::{Deserialize, Serialize};
 
-use super::super::trial::{Trial, check_halved, check_max_drop, unchanged};
+use super::super::trial::{Trial, check_halved, check_max_drop, diverged, unchanged};
 use super::super::tuning::{Tuning, check_hidden, check_ladder};
 use super::super::{Mitigator, Repaired};
 use crate::access::{Lab, WhiteBox};
@@ -81,11 +81,7 @@ impl Mitigator for Nad {
             return Ok(unchanged(suspect));
         };
         let teacher = match self.teacher().tune(net, &trial.tune, lab.seed.child("teacher"), lab) {
-            Err(Error::Training(why)) => {
-                let notes =
-                    vec![format!("the teacher diverged: {why}; the suspect stays as it is")];
-                return Ok(Repaired { notes, ..Repaired::unclaimed(suspect) });
-            }
+            Err(Error::Training(why)) => return Ok(diverged(suspect, "the teacher", &why)),
             taught => taught?,
         };
         let (tune, teacher) = (&trial.tune, &teacher);
