@@ -123,26 +123,37 @@ impl Trial {
     {
         let Self { before, max_drop, held_out, .. } = self;
         let n = held_out.len();
-        let mut notes = Vec::new();
+        let (mut notes, mut refused) = (Vec::new(), Vec::new());
+        let mut accepted = None;
         for (name, make) in candidates {
             let changed = match make(lab) {
-                Err(Error::Training(why)) => {
-                    notes.push(format!("{name}: refused, training diverged: {why}"));
+                Err(Error::Training(_)) => {
+                    refused.push(format!("{name} (diverged)"));
                     continue;
                 }
                 made => made?,
             };
-            let (risk, accepted) = self.judge(&changed, lab)?;
-            let risks =
-                format!("held-out risk {before:.3} before and {risk:.3} after, {n} clean samples");
-            if accepted {
-                notes.push(format!("{name}: {risks}"));
-                return Ok(Repaired { notes, ..Repaired::owned(changed, lab.ledger) });
+            let (risk, fine) = self.judge(&changed, lab)?;
+            if fine {
+                accepted = Some((name, risk, changed));
+                break;
             }
-            notes.push(format!("{name}: refused, {risks}, more than {max_drop} higher"));
+            refused.push(format!("{name} ({risk:.3})"));
         }
-        notes.push("the suspect stays as it is".to_owned());
-        Ok(Repaired { notes, ..Repaired::unclaimed(suspect) })
+        if !refused.is_empty() {
+            let which = refused.join(", ");
+            notes.push(format!(
+                "refused, by held-out risk more than {max_drop} above {before:.3} on {n} clean samples: {which}"
+            ));
+        }
+        let Some((name, risk, changed)) = accepted else {
+            notes.push("the suspect stays as it is".to_owned());
+            return Ok(Repaired { notes, ..Repaired::unclaimed(suspect) });
+        };
+        notes.push(format!(
+            "{name}: held-out risk {before:.3} before and {risk:.3} after, {n} clean samples"
+        ));
+        Ok(Repaired { notes, ..Repaired::owned(changed, lab.ledger) })
     }
 }
 

@@ -25,3 +25,5 @@ mod smoothable;
 mod smoothing;
 mod support;
 mod tidy;
+mod tuning;
+mod tuning_backdoors;
