@@ -1,6 +1,6 @@
 //! Training on from a net's own weights: what every method shares that tunes on clean samples.
 //!
-//! The defaults are those of fine-tuning in BackdoorBench (Wu et al. 2022): all layers, SGD with step size 0.01, momentum 0.9, decay
+//! The defaults are those of fine-tuning in `BackdoorBench` (Wu et al. 2022): all layers, SGD with step size 0.01, momentum 0.9, decay
 //! 5e-4, a cosine, 100 epochs. It has batches of 256 on 2,500 clean images, which are ten steps an epoch and a thousand in all; on
 //! the hundred or two that there are here, 256 would be one step. So the number of steps is what is kept: a batch is a tenth of
 //! the data, at most 256. Loss, precision and trainer are those of the model's recipe.
@@ -18,6 +18,9 @@ use crate::net::{
     Lesson, Net, Optimizer, Recipe, Schedule, Slopes, Stepper, Tape, fit, loss_gradient,
 };
 use crate::rng::{Seed, permutation};
+
+/// The slopes of a method's own loss by all weights of a net, on the rows that are numbered.
+type SlopesAt<'s> = dyn FnMut(&Net, &[usize]) -> Result<Vec<f64>> + 's;
 
 /// How a net is trained on, on clean samples.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -85,7 +88,7 @@ impl Tuning {
         net: &Net,
         data: &Labeled,
         lab: &Lab<'_>,
-        slopes: &mut dyn FnMut(&Net, &[usize]) -> Result<Vec<f64>>,
+        slopes: &mut SlopesAt<'_>,
     ) -> Result<Net> {
         let recipe = self.recipe(lab.recipe, data.len());
         let mut stepper = Stepper::new(recipe.optimizer, recipe.weight_decay, net.n_parameters());

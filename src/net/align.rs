@@ -197,7 +197,7 @@ mod tests {
                 assert!((got - best_by_trying_all(&gain, 0, &mut Vec::new())).abs() < 1e-9);
                 let flops = spent.spent().flops;
                 let (d, scans) = (d as u64, flops / (7 * d as u64));
-                assert!(flops % (7 * d) == 0 && (d..=d * d).contains(&scans), "{scans}");
+                assert!(flops.is_multiple_of(7 * d) && (d..=d * d).contains(&scans), "{scans}");
             }
         }
     }

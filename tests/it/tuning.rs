@@ -64,14 +64,14 @@ fn every_method_costs_what_the_hand_counts() {
     // of 7 · 16: at least one a unit, at most 16 each.
     let known = judged + 4 * (3 * F * 50 + 15 * P) + 2 * 16 * 16 * (64 + 1 + 10) + 2 * 16 + 3 * P;
     let scans = flops("average-weights", "max_drop = 1.0") - known;
-    assert!(scans % 112 == 0 && (16..=256).contains(&(scans / 112)), "{scans}");
+    assert!(scans.is_multiple_of(112) && (16..=256).contains(&(scans / 112)), "{scans}");
     // 64×16: 120 pairs of 12 · 64 + 6 · 16 + 10; 10×16, as 16×10: 45 pairs of 12 · 16 + 6 · 10 + 10; lengths; the term of rank 1.
     let known = judged + 2 * 1024 + 2 * 160 + 2 * 1024 + 2 * 160;
     let sweeps = flops("truncate-spectrum", "max_drop = 1.0") - known;
     let fits = |a: u64| {
         sweeps
             .checked_sub(104_880 * a)
-            .is_some_and(|rest| rest % 11_790 == 0 && (3..13).contains(&(rest / 11_790)))
+            .is_some_and(|rest| rest.is_multiple_of(11_790) && (3..13).contains(&(rest / 11_790)))
     };
     assert!((3..13).any(fits), "{sweeps}");
     // A query a sample, four operations an answer's number, 4 epochs of 2 steps on all 100.

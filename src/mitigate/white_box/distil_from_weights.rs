@@ -69,9 +69,10 @@ impl Mitigator for DistilFromWeights {
                 net.widths()
             ));
         }
-        let start = match self.noise > 0.0 {
-            true => noised(net, self.noise, &mut lab.seed.stream("noise"), lab.ledger)?,
-            false => net.clone(),
+        let start = if self.noise > 0.0 {
+            noised(net, self.noise, &mut lab.seed.stream("noise"), lab.ledger)?
+        } else {
+            net.clone()
         };
         let fresh = self.fresh_layers.min(net.layers().len());
         let start = with_fresh_layers(&start, fresh, &mut lab.seed.stream("init"))?;

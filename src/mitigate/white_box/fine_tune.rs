@@ -1,7 +1,7 @@
 //! `fine-tune`: train all layers on, on clean samples.
 //!
 //! The first defence of Liu, Xie and Srivastava, "Neural Trojans" (ICCD 2017, "re-training"), and the baseline of every benchmark;
-//! defaults of BackdoorBench, see [`Tuning`]. Differences: half of the clean samples decide whether the tuned net is accepted
+//! defaults of `BackdoorBench`, see [`Tuning`]. Differences: half of the clean samples decide whether the tuned net is accepted
 //! (peers look at the test set or at nothing); steps are as many as the benchmark's, not batches as large; no augmentation.
 //!
 //! Assumes that the clean loss pulls on what the backdoor uses: shared units move, and the trigger's path with them. Defeated where
