@@ -190,6 +190,26 @@ fn one_of_the_pair(model: &Model, name: &str, toml: &str) -> (Net, Cost) {
 }
 
 #[test]
+fn without_a_radius_or_attention_the_steps_are_those_of_fine_tuning() {
+    // ft-sam and nad descend in 64 bits along slopes of their own; with ρ and β almost 0 these are the loss's, and net, order, rate, momentum
+    // and decay are those of the trainer of record, which computes in 32 bits: 20 steps apart by rounding alone.
+    let model = small();
+    let tuned = |name: &str, more: &str| {
+        let toml =
+            format!("max_drop = 1.0\n{more}\ntuning = {{ epochs = 2, learning_rate = 0.1 }}");
+        one_of_the_pair(&model, name, &toml).0.flat()
+    };
+    let plain = tuned("fine-tune", "");
+    let largest =
+        |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0_f64, f64::max);
+    assert!(largest(&plain, &model.net.flat()) > 0.02);
+    for (name, more) in [("ft-sam", "rho = [1e-9]"), ("nad", "beta = [1e-9]")] {
+        let off = largest(&plain, &tuned(name, more));
+        assert!(off < 1e-4, "{name}: {off}");
+    }
+}
+
+#[test]
 fn the_distil_pair_differs_in_nothing_but_where_learning_sets_out() {
     let model = small();
     for labels in ["soft", "hard", "clean"] {
