@@ -2,6 +2,7 @@
 //!
 //! The only place that does tensor work. Everything that computes on a net charges a [`Ledger`](crate::ledger::Ledger).
 mod activation;
+mod bounds;
 mod candle;
 pub mod compile;
 mod exchange;
@@ -18,6 +19,7 @@ mod recipe;
 mod train;
 
 pub use activation::Activation;
+pub use bounds::{Bounder, Bounding, Bounds, InputBox, Interval};
 pub use exchange::{Activations, Imported, import, sequential, state_dict};
 pub use file::{ModelFile, Provenance};
 pub use line::{Line, Piecewise};

@@ -1,5 +1,6 @@
 //! All integration tests in one binary: it links once.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+mod bounds;
 mod canonical;
 mod cards;
 mod characters;
