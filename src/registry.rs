@@ -1,6 +1,7 @@
 //! Every family, attack and mitigator by name: the tables that specifications, the command line, the contract tests and
 //! the documents read. A new method is one file and one row here.
 mod attacks;
+mod estimators;
 mod mitigators;
 mod obfuscation;
 
@@ -8,6 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use attacks::ATTACKS;
+pub use estimators::{AnyEstimator, ESTIMATORS, EstimatorEntry, estimator_named};
 pub use mitigators::MITIGATORS;
 pub use obfuscation::{BuiltObfuscation, OBFUSCATIONS, ObfuscationEntry, obfuscation_named};
 

@@ -19,6 +19,7 @@ mod screen;
 mod smudge;
 mod soft;
 mod sparse;
+mod trial;
 mod univariate;
 pub mod white_box;
 

@@ -16,6 +16,8 @@ mod lock;
 mod mlp;
 mod precision;
 mod recipe;
+mod stepper;
+mod tape;
 mod train;
 
 pub use activation::Activation;
@@ -27,4 +29,6 @@ pub use lock::{Layout, Lock, Verifier, seal, tagged};
 pub use mlp::{Layer, Net};
 pub use precision::Precision;
 pub use recipe::{Device, EarlyStop, Loss, Optimizer, Recipe, Schedule, Trainer};
+pub use stepper::{Stepper, loss_gradient};
+pub use tape::{LayerSlopes, Slopes, Tape};
 pub use train::{Epoch, Fit, Lesson, fit};

@@ -9,6 +9,7 @@ mod cli;
 mod contract;
 mod data;
 mod estimate;
+mod estimators;
 mod exchange;
 mod external;
 mod families;

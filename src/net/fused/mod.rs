@@ -9,7 +9,7 @@ mod task;
 
 use rayon::prelude::*;
 
-use self::objective::Objective;
+pub(super) use self::objective::Objective;
 use self::pass::{Buffers, Chunk};
 use self::task::{Scratch, Task, Update};
 use super::kernel::{AdamStep, Panels, Real, Rows, Transposed, stride};

@@ -5,19 +5,24 @@ use crate::net::kernel::Real;
 
 /// What is minimised.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Objective {
+pub(in crate::net) struct Objective {
     loss: Loss,
     target: Target,
 }
 
 impl Objective {
     /// `loss`, of labels that mean `target`.
-    pub(super) fn new(loss: Loss, target: Target) -> Self {
+    pub(in crate::net) fn new(loss: Loss, target: Target) -> Self {
         Self { loss, target }
     }
 
     /// The loss of one answer. The answer becomes its gradient, times `scale`.
-    pub(super) fn differentiate<T: Real>(self, answer: &mut [T], label: &[T], scale: T) -> f64 {
+    pub(in crate::net) fn differentiate<T: Real>(
+        self,
+        answer: &mut [T],
+        label: &[T],
+        scale: T,
+    ) -> f64 {
         let one = T::one();
         let mut loss = T::zero();
         match (self.loss, self.target) {
