@@ -19,6 +19,7 @@ mod ladder;
 mod local_bars;
 mod local_plans;
 mod locks;
+mod masses;
 mod polynomials;
 mod practical;
 mod resume;

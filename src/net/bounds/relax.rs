@@ -1,23 +1,25 @@
 //! What activations do to intervals, and lines between which their graphs lie there.
 //!
-//! A line is sound on [l, u] if it is above (below) what the net computes at every sum in [l, u]. Slopes are whatever rounding
-//! makes of them; offsets are then chosen so that the line is sound *for that slope*, with ends rounded outwards.
+//! A line is sound on [l, u] if it is above (below) what the net computes at every sum in [l, u]. Slopes are whatever
+//! rounding makes of them; offsets are then chosen so that the line is sound *for that slope*, with ends rounded outwards.
 //!
-//! * A convex function is below a line on [l, u] if it is below it at l and u. So for a `ReLU` with l < 0 < u the upper line has the
-//!   slope u/(u − l), and the lower line is z or 0: z where u ≥ −l (CROWN's adaptive choice: Zhang, Weng, Chen, Hsieh, Daniel,
-//!   "Efficient Neural Network Robustness Certification with General Activation Functions", `NeurIPS` 2018, section 3.3). On either side of
-//!   0 a `ReLU` is linear and both lines are it.
-//! * A function with |σ″| ≤ K is within K (u − l)²/8 of its chord (the error of linear interpolation). That makes both lines for tanh,
-//!   GELU and cosine, K = 0.77, 0.798, 1; where the constant ends of the range are closer together they are taken instead. This
-//!   project's choice: the paper's tangents are tighter, and this needs no search for the point of contact.
+//! * A convex function is below a line on [l, u] if it is below it at l and u. So for a `ReLU` with l < 0 < u the upper
+//!   line has the slope u/(u − l), and the lower line is z or 0: z where u ≥ −l (CROWN's adaptive choice: Zhang, Weng,
+//!   Chen, Hsieh, Daniel, "Efficient Neural Network Robustness Certification with General Activation Functions", `NeurIPS`
+//!   2018, section 3.3). On either side of 0 a `ReLU` is linear and both lines are it.
+//! * A function with |σ″| ≤ K is within K (u − l)²/8 of its chord (the error of linear interpolation). That makes both
+//!   lines for tanh, GELU and cosine, K = 0.77, 0.798, 1; where the constant ends of the range are closer together they are
+//!   taken instead. This project's choice: the paper's tangents are tighter, and this needs no search for the point of
+//!   contact.
 //! * A step has the constant ends of its range.
 //!
-//! **Evaluation.** `ReLU`, identity and step are computed exactly. Of tanh, GELU and cosine the computed value is *assumed* to be within
-//! [`FUNCTION_UNITS`] units of roundoff, of 1 (cosine), of the value's bound min(1, |z|) (tanh) or of |z| (GELU); the library's authors promise one or two. It is not
-//! proved here; a test measures it for 32 bits against 64.
+//! **Evaluation.** `ReLU`, identity and step are computed exactly. Of tanh, GELU and cosine the computed value is *assumed*
+//! to be within [`FUNCTION_UNITS`] units of roundoff, of 1 (cosine), of the value's bound min(1, |z|) (tanh) or of |z|
+//! (GELU); the library's authors promise one or two. It is not proved here; a test measures it for 32 bits against 64.
 //!
-//! **Differences.** For two sums with difference t = z − z′ in [dl, du], σ(z) − σ(z′) is between the least and the most of m t and
-//! M t if all slopes of σ between them are in [m, M] (mean value theorem). The most is convex in t and the least concave, so chords bound them.
+//! **Differences.** For two sums with difference t = z − z′ in [dl, du], σ(z) − σ(z′) is between the least and the most of
+//! m t and M t if all slopes of σ between them are in [m, M] (mean value theorem). The most is convex in t and the least
+//! concave, so chords bound them.
 use super::super::{Activation, Precision};
 use super::interval::{Arithmetic, Interval, down, up};
 
@@ -144,7 +146,8 @@ impl Activation {
         }
     }
 
-    /// At least all |σ″|: of tanh 4/(3√3) = 0.7698, of GELU 2/√(2π) = 0.79789 (at 0, since σ″ = (2 − z²) φ(z)), of cosine 1.
+    /// At least all |σ″|: of tanh 4/(3√3) = 0.7698, of GELU 2/√(2π) = 0.79789 (at 0, since σ″ = (2 − z²) φ(z)), of cosine
+    /// 1.
     fn curvature(self) -> f64 {
         match self {
             Self::Tanh => 0.77,
@@ -244,9 +247,9 @@ fn cosine_range(z: Interval) -> Interval {
     let mut k = first;
     while k <= last {
         if k.rem_euclid(2.0) < 0.5 {
-            high = 1.0
+            high = 1.0;
         } else {
-            low = -1.0
+            low = -1.0;
         }
         k += 1.0;
     }

@@ -1,4 +1,5 @@
-//! Tests of bounds: hand computations, hand counts, and what must hold of any net. The soundness of a million points is in `tests/it`.
+//! Tests of bounds: hand computations, hand counts, and what must hold of any net. The soundness of a million points is in
+//! `tests/it`.
 use ndarray::{Array1, Array2, array};
 
 use super::*;
@@ -38,8 +39,8 @@ fn close(interval: Interval, low: f64, high: f64) {
 
 /// f = relu(x + y) + relu(x − y) − 1 on [−1, 1]²: sums in [−2, 2] each, so h in [0, 2] and IBP gives [−1, 3].
 ///
-/// CROWN: u = −l, so the lower lines are z and the upper ones z/2 + 1. The sums of z are 2x: below 2x − 1 ≥ −3, above x + 2 − 1 ≤ 2.
-/// The tighter of the two: [−1, 2].
+/// CROWN: u = −l, so the lower lines are z and the upper ones z/2 + 1. The sums of z are 2x: below 2x − 1 ≥ −3, above x + 2
+/// − 1 ≤ 2. The tighter of the two: [−1, 2].
 #[test]
 fn bounds_of_a_net_of_two_units_are_what_the_hand_computes() {
     let net = relu_net(
@@ -54,8 +55,8 @@ fn bounds_of_a_net_of_two_units_are_what_the_hand_computes() {
     close(bounds(&net, &over, Bounding::Crown).outputs()[0], -1.0, 2.0);
 }
 
-/// f = relu(x) + relu(1 − x) on [0, 1]: both units are active, so f = x + 1 − x = 1, which CROWN finds to the last bits; IBP has both
-/// units in [0, 1] and f in [0, 2].
+/// f = relu(x) + relu(1 − x) on [0, 1]: both units are active, so f = x + 1 − x = 1, which CROWN finds to the last bits;
+/// IBP has both units in [0, 1] and f in [0, 2].
 #[test]
 fn crown_is_exact_where_no_unit_is_unstable_and_intervals_are_not() {
     let hidden = (array![[1.0], [-1.0]], array![0.0, 1.0]);
@@ -99,12 +100,12 @@ fn a_difference_to_an_affine_net_subtracts_it_from_the_output_layer() {
     let over = InputBox::cube(1, 1.0, 2.0).unwrap();
     let (f, g) = (bounds(&f, &over, Bounding::Crown), bounds(&g, &over, Bounding::Crown));
     close(f.minus(&g)[0], 0.0, 0.0);
-    assert_eq!(f.influences(&g, &over), Some(vec![0.0]));
+    assert_eq!(f.steepness(&g), Some(vec![0.0]));
 }
 
-/// Widths 2, 3, 1. Interval: images 3·2·6 + 13·2 + 30·3 = 152 and 3·2·3 + 13·3 + 30 = 87; ranges 8·4 = 32; reach 15·2 = 30: 301.
-/// CROWN adds lines 24·4 = 96; stages 7·3 + 4·2 + 7 + 4·3 = 48; reading 4·2 = 8; and the last layer's forms:
-/// 2 (3 + 3 + 1 + 11·3 + 2·2·3 + 3·2 + 11) + 2 + 1 = 141, and their use 2 (5·2 + 10) + 2 + 4 = 46: 339.
+/// Widths 2, 3, 1. Interval: images 3·2·6 + 13·2 + 30·3 = 152 and 3·2·3 + 13·3 + 30 = 87; ranges 8·4 = 32; reach 15·2 = 30:
+/// 301. CROWN adds lines 24·4 = 96; stages 7·3 + 4·2 + 7 + 4·3 = 48; reading 4·2 = 8; and the last layer's forms: 2 (3 + 3
+/// + 1 + 11·3 + 2·2·3 + 3·2 + 11) + 2 + 1 = 141, and their use 2 (5·2 + 10) + 2 + 4 = 46: 339.
 #[test]
 fn work_is_charged_as_the_hand_counts_it_and_before_it_is_done() {
     let net = random_net(&[2, 3, 1], Precision::F64, &mut Seed::new(4).stream("net"));
