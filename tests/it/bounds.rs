@@ -18,9 +18,9 @@ fn free() -> Ledger {
 fn random_net(round: usize, rng: &mut Rng) -> Net {
     let depth = 1 + round % 4;
     let widths: Vec<usize> = (0..=depth).map(|_| 1 + rng.random_range(0..9)).collect();
-    let precision = if round % 3 == 0 { Precision::F64 } else { Precision::F32 };
-    let hidden = ACTIVATIONS[if round % 2 == 0 { 0 } else { round / 2 % 5 }];
-    let last = if round % 7 == 0 { hidden } else { Activation::Identity };
+    let precision = if round.is_multiple_of(3) { Precision::F64 } else { Precision::F32 };
+    let hidden = ACTIVATIONS[if round.is_multiple_of(2) { 0 } else { round / 2 % 5 }];
+    let last = if round.is_multiple_of(7) { hidden } else { Activation::Identity };
     let scales = [1.0, 1.0, 1.0, 1e-20, 1e4, 1e9];
     let layers = widths.windows(2).enumerate().map(|(q, w)| {
         let scale = scales[rng.random_range(0..scales.len())];
@@ -122,7 +122,7 @@ fn no_difference_of_neighbours_lies_outside_its_certified_bounds() {
         let net = random_net(round, &mut rng);
         let n = net.shape().inputs;
         let bounder = Bounder::new(&net, &free()).unwrap();
-        let over = if round % 2 == 0 {
+        let over = if round.is_multiple_of(2) {
             InputBox::cube(n, -1.0, 1.0).unwrap()
         } else {
             random_box(n, &mut rng)

@@ -59,7 +59,7 @@ impl Bounder {
     }
 
     /// Operations of [`Self::flip`], whichever the coordinate: both copies; the first layer's column (a weight, and its
-    /// image with one input); the other layers' images; eight operations a unit for what both copies leave of a difference
+    /// image with one input); the other layers' images; ten operations a unit for what both copies leave of a difference
     /// and their misround, the lines, and with CROWN the stages, the forms of each layer after the first, and those of both
     /// copies.
     pub fn flip_flops(&self, how: Bounding) -> u64 {
@@ -67,7 +67,7 @@ impl Bounder {
         let units: u64 = self.widths[1..].iter().map(|d| *d as u64).sum();
         let column = self.widths[1] as u64;
         let images: u64 = self.layers[1..].iter().map(Affine::image_flops).sum();
-        let differences = column + (6 + 30) * column + 13 + images + units * (8 + 2 * LINES);
+        let differences = column + (6 + 30) * column + 13 + images + units * (10 + 2 * LINES);
         let crown = match how {
             Bounding::Interval => 0,
             Bounding::Crown => {
@@ -128,6 +128,14 @@ impl Bounder {
             let misround: Vec<f64> =
                 one.misround.iter().zip(&other.misround).map(|(a, b)| up(a + b)).collect();
             let mut image = affine.difference(&inputs, &misround)?;
+            let all_same = inputs.iter().all(|input| *input == Interval::point(0.0));
+            for j in 0..image.sums.len() {
+                if all_same || (q == 0 && column.weight[[j, 0]].abs() <= 0.0) {
+                    // The same numbers in the same order, but for 0 times the step: no rounding tells the copies apart.
+                    image.sums[j] = Interval::point(0.0);
+                    (image.sizes[j], image.misround[j]) = (0.0, 0.0);
+                }
+            }
             for (sum, (a, b)) in image.sums.iter_mut().zip(one.sums.iter().zip(&other.sums)) {
                 *sum = sum.meet(a.minus(*b));
             }

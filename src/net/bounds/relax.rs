@@ -184,6 +184,10 @@ impl Pair {
     /// All differences of the two values, and lines around them as functions of the difference of the sums.
     pub(super) fn through(self, activation: Activation, precision: Precision) -> (Interval, Lines) {
         let Self { first, second, difference: t } = self;
+        if t == Interval::point(0.0) {
+            // The same sum has the same value.
+            return (t, Lines::NOTHING);
+        }
         let apart = activation.range(first, precision).minus(activation.range(second, precision));
         let Some((least, most)) = activation.slopes(first.hull(second)) else {
             return (apart, Lines::constant(apart));

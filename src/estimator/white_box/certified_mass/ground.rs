@@ -125,7 +125,8 @@ impl Ground {
 /// 2^n over the volume of the unit ball, from V₀ = 1, V₁ = 2, Vₙ = Vₙ₋₂ 2π/n.
 fn cube_over_ball(n: usize) -> (f64, f64) {
     use std::f64::consts::TAU;
-    let (mut least, mut most): (f64, f64) = if n % 2 == 0 { (1.0, 1.0) } else { (2.0, 2.0) };
+    let (mut least, mut most): (f64, f64) =
+        if n.is_multiple_of(2) { (1.0, 1.0) } else { (2.0, 2.0) };
     let mut k = 2 + n % 2;
     while k <= n {
         // τ itself is between its neighbours.

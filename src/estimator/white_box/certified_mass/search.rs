@@ -254,17 +254,14 @@ impl Hunt<'_> {
     /// Looks at one box, and puts it where it belongs; `None` if the ledger refuses. Nothing else can fail once the nets
     /// fit the domain.
     fn look(&mut self, part: InputBox, depth: usize) -> Option<()> {
-        let (verdict, cost) = match part.point() {
-            Some(x) => {
-                let own = 2 * self.nets[0].shape().outputs as u64;
-                self.ledger.flops(own).ok()?;
-                let passes: u64 = self.nets.iter().map(|net| net.forward_flops()).sum();
-                (self.ask(x).ok()?, own + passes)
-            }
-            None => {
-                self.ledger.flops(self.apart_flops()).ok()?;
-                (self.bound(&part).ok()?, self.box_flops())
-            }
+        let (verdict, cost) = if let Some(x) = part.point() {
+            let own = 2 * self.nets[0].shape().outputs as u64;
+            self.ledger.flops(own).ok()?;
+            let passes: u64 = self.nets.iter().map(|net| net.forward_flops()).sum();
+            (self.ask(x).ok()?, own + passes)
+        } else {
+            self.ledger.flops(self.apart_flops()).ok()?;
+            (self.bound(&part).ok()?, self.box_flops())
         };
         self.spent += cost;
         self.boxes += 1;
