@@ -207,6 +207,45 @@ fn certified_mass_wins_in_few_dimensions_at_tiny_mass_and_loses_in_many() {
     assert!(certified > 0.999 && sampled < 3e-4, "{certified:e} {sampled:e}");
 }
 
+/// A zigzag of 32 teeth and amplitude 1/20 along x₁, well within δ, changes the mass by no more than moving the edge by
+/// 1/100 can, and makes bounds loose: at equal work, counted in operations, the interval is more than ten times as wide.
+/// The bound still holds: it is never below what the inner edge x + y > 1.015 leaves, 0.985²/8, nor is the lower end above
+/// that of the outer edge, 0.995²/8.
+#[test]
+fn a_ripple_makes_the_bound_loose_and_never_wrong() {
+    let plain = planted(&[1.0, 1.0], 1.0, 10.0, 4);
+    let mut layers = plain.layers().to_vec();
+    let teeth = 32;
+    let (mut weight, mut bias, mut out) =
+        (Array2::zeros((teeth, 2)), Array1::zeros(teeth), Array2::zeros((1, teeth)));
+    // Each tooth is 1/16 wide and rises or falls by 1/20: slope 0.8, and twice that at each turn.
+    for k in 0..teeth {
+        weight[[k, 0]] = 1.0;
+        bias[k] = 1.0 - k as f64 / 16.0;
+        out[[0, k]] = 1.6
+            * if k == 0 {
+                0.5
+            } else if k % 2 == 0 {
+                1.0
+            } else {
+                -1.0
+            };
+    }
+    layers[0].weight.append(ndarray::Axis(0), weight.view()).unwrap();
+    layers[0].bias.append(ndarray::Axis(0), bias.view()).unwrap();
+    layers[1].weight.append(ndarray::Axis(1), out.view()).unwrap();
+    let rippled = Net::new(layers, Precision::F32).unwrap();
+    let flops = 20_000 * plain.forward_flops();
+    let run = |net: &Net| {
+        let ledger = Ledger::new(Budget::UNLIMITED);
+        let search = Search { delta: 0.1, flops, bounding: Bounding::Crown };
+        search.run([net, &reference(2)], &Domain::Box { n: 2 }, &ledger).unwrap().last()
+    };
+    let (plain, rippled) = (run(&plain), run(&rippled));
+    assert!(rippled.high - rippled.low > 10.0 * (plain.high - plain.low), "{rippled:?} {plain:?}");
+    assert!(rippled.high >= 0.985 * 0.985 / 8.0 && rippled.low <= 0.995 * 0.995 / 8.0);
+}
+
 /// One arm on a net trained on an affine truth over the box of `n` coordinates.
 fn on_a_trained_net(
     n: usize,

@@ -134,6 +134,9 @@ impl Estimator for CertifiedMass {
         )];
         if certified.boxes == 0 {
             notes.push("the work does not reach for one box, so nothing is certain".to_owned());
+        } else if high - low >= 1.0 {
+            let n = lab.world.domain.n();
+            notes.push(format!("no box of {n} coordinates got small enough to be certain of; more work, or sampling"));
         }
         Ok(Estimated { quantities: vec![mass(f64::midpoint(low, high), interval)], notes })
     }
