@@ -14,7 +14,7 @@ fn free() -> Ledger {
 }
 
 /// A net of depth 1 to 4 with weights of a random scale, from tiny to where 32 bits are nearly full. Every second is of
-/// ReLUs.
+/// `ReLU`s.
 fn random_net(round: usize, rng: &mut Rng) -> Net {
     let depth = 1 + round % 4;
     let widths: Vec<usize> = (0..=depth).map(|_| 1 + rng.random_range(0..9)).collect();

@@ -207,6 +207,41 @@ fn certified_mass_wins_in_few_dimensions_at_tiny_mass_and_loses_in_many() {
     assert!(certified > 0.999 && sampled < 3e-4, "{certified:e} {sampled:e}");
 }
 
+/// relu(x + 2²⁶) − 2²⁶ is x in real arithmetic, so against the reference x no input would be too far. In 32 bits it is 0,
+/// and where |x| > 1/4, on three quarters of the box, it is: a verifier over the reals would certify mass 0 for a net whose
+/// every answer there is wrong.
+#[test]
+fn a_backdoor_that_is_all_rounding_is_not_certified_away() {
+    let big = 2.0_f64.powi(26);
+    let hidden = Layer {
+        weight: Array2::ones((1, 1)),
+        bias: Array1::from_elem(1, big),
+        activation: Activation::Relu,
+    };
+    let output = Layer {
+        weight: Array2::ones((1, 1)),
+        bias: Array1::from_elem(1, -big),
+        activation: Activation::Identity,
+    };
+    let net = Net::new(vec![hidden, output], Precision::F32).unwrap();
+    let line = Layer {
+        weight: Array2::ones((1, 1)),
+        bias: Array1::zeros(1),
+        activation: Activation::Identity,
+    };
+    let line = Net::new(vec![line], Precision::F64).unwrap();
+    let ledger = Ledger::new(Budget::UNLIMITED);
+    let xs = Batch::from_shape_fn((1000, 1), |(i, _)| (i as f64 - 499.5) / 500.0);
+    let apart = net.forward(&xs, &ledger).unwrap() - line.forward(&xs, &ledger).unwrap();
+    assert_eq!(Proportion::count(apart.iter().map(|y: &f64| y.abs() > 0.25)).hits, 750);
+    for bounding in [Bounding::Interval, Bounding::Crown] {
+        let search = Search { delta: 0.25, flops: 1 << 20, bounding };
+        let certified = search.run([&net, &line], &Domain::Box { n: 1 }, &ledger).unwrap();
+        closes_in(&certified, 0.75, 1.0);
+        assert!(certified.boxes > 1000);
+    }
+}
+
 /// A zigzag of 32 teeth and amplitude 1/20 along x₁, well within δ, changes the mass by no more than moving the edge by
 /// 1/100 can, and makes bounds loose: at equal work, counted in operations, the interval is more than ten times as wide.
 /// The bound still holds: it is never below what the inner edge x + y > 1.015 leaves, 0.985²/8, nor is the lower end above

@@ -15,7 +15,9 @@
 //!
 //! **Evaluation.** `ReLU`, identity and step are computed exactly. Of tanh, GELU and cosine the computed value is *assumed*
 //! to be within [`FUNCTION_UNITS`] units of roundoff, of 1 (cosine), of the value's bound min(1, |z|) (tanh) or of |z|
-//! (GELU); the library's authors promise one or two. It is not proved here; a test measures it for 32 bits against 64.
+//! (GELU). It is not proved here. Measured once: 2.8 units at most for tanh in 32 bits, over every 13th number; against
+//! another library in 64 bits, over 20 million numbers, 4.3 for tanh and 1 for cosine, and 2.0 for GELU over 200,000. A
+//! test measures tanh in 32 bits again.
 //!
 //! **Differences.** For two sums with difference t = z − z′ in [dl, du], σ(z) − σ(z′) is between the least and the most of
 //! m t and M t if all slopes of σ between them are in [m, M] (mean value theorem). The most is convex in t and the least
