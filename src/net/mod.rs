@@ -4,6 +4,7 @@
 mod activation;
 mod align;
 mod alter;
+mod bounds;
 mod candle;
 pub mod compile;
 mod exchange;
@@ -25,6 +26,7 @@ mod train;
 pub use activation::Activation;
 pub use align::{Matching, aligned, assign};
 pub use alter::{interpolated, noised, with_fresh_layers};
+pub use bounds::{Bounder, Bounding, Bounds, InputBox, Interval};
 pub use exchange::{Activations, Imported, import, sequential, state_dict};
 pub use file::{ModelFile, Provenance};
 pub use line::{Line, Piecewise};

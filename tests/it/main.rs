@@ -1,5 +1,6 @@
 //! All integration tests in one binary: it links once.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+mod bounds;
 mod canonical;
 mod cards;
 mod characters;
@@ -18,6 +19,7 @@ mod ladder;
 mod local_bars;
 mod local_plans;
 mod locks;
+mod masses;
 mod polynomials;
 mod practical;
 mod resume;
