@@ -3,8 +3,8 @@
 //! Ainsworth, Hayase and Srinivasa, "Git Re-Basin: Merging Models modulo Permutation Symmetries" (ICLR 2023): section 3.1, matching
 //! activations, and 3.2 with algorithm 1, matching weights. A permutation of the hidden units of a layer changes no answer; the
 //! one that makes the two nets most alike is a linear assignment problem, which is solved by the Hungarian method (Kuhn 1955; in
-//! the form with shortest paths of Jonker and Volgenant 1987), O(d³) for d units. Its forty lines are here, since a crate that has it
-//! among its graph algorithms would bring a dozen others into the tree and wants whole numbers or an order on floats.
+//! the form with shortest paths of Jonker and Volgenant 1987), O(d³) for d units. Its forty lines are here: `kuhn_munkres` of the crate
+//! `pathfinding` 4.16 wants weights with a total order, which floats have not, and brings a handful of other crates.
 //!
 //! Differences: layers are visited in order, where the paper shuffles them; biases count as weights of an input that is 1.
 //! A positive scale of a unit, as in `(w, b, v) → (cw, cb, v/c)`, is a symmetry too, and is not undone.
