@@ -5,6 +5,7 @@
 //! sample in `black_box/`, those that read in `white_box/`. As in [`mitigate`](crate::mitigate), no file here may name
 //! an attack, a trigger or a truth.
 pub mod black_box;
+mod reference;
 pub mod white_box;
 
 use serde::{Deserialize, Serialize};

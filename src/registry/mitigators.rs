@@ -7,7 +7,8 @@ use crate::mitigate::black_box::{
     FourierGlobal, LowDegreeGlobal, LowDensityFilter, PolynomialRay, ScaleUp, Smooth, Strip,
 };
 use crate::mitigate::white_box::{
-    AffineExactRay, FinePrune, FourierAdvised, FourierOuterProduct, FourierPruned,
+    AffineExactRay, AverageWeights, DistilFromWeights, FinePrune, FineTune, FourierAdvised,
+    FourierOuterProduct, FourierPruned, FtSam, Nad, NoiseRetrain, ReinitLast, TruncateSpectrum,
 };
 use crate::mitigate::{Mitigator, Nothing, Relearn};
 use crate::population::{Promise, World};
@@ -219,6 +220,78 @@ pub const MITIGATORS: &[MitigatorEntry] = &[
         guarantee: "as fourier-global",
         applies: fourier_heavy,
         build: |params| white_box::<FourierPruned>("fourier-pruned", params),
+    },
+    MitigatorEntry {
+        name: "fine-tune",
+        summary: "train all layers on, on clean samples",
+        source: "Liu, Xie, Srivastava 2017 (ICCD); defaults of BackdoorBench, Wu et al. 2022",
+        scope: "everything",
+        guarantee: "none",
+        applies: |_| true,
+        build: |params| white_box::<FineTune>("fine-tune", params),
+    },
+    MitigatorEntry {
+        name: "ft-sam",
+        summary: "fine-tune along slopes at the worst weights nearby",
+        source: "Zhu, Wei, Shen, Fan, Wu 2023 (ICCV)",
+        scope: "everything",
+        guarantee: "none",
+        applies: |_| true,
+        build: |params| white_box::<FtSam>("ft-sam", params),
+    },
+    MitigatorEntry {
+        name: "nad",
+        summary: "fine-tune towards the attention of a fine-tuned copy",
+        source: "Li, Lyu, Koren, Lyu, Li, Ma 2021 (ICLR)",
+        scope: "nets with a hidden layer",
+        guarantee: "none",
+        applies: |_| true,
+        build: |params| white_box::<Nad>("nad", params),
+    },
+    MitigatorEntry {
+        name: "truncate-spectrum",
+        summary: "keep the largest singular values of every layer",
+        source: "this project; after Eckart, Young 1936 and Sharma, Ash, Misra 2024 (ICLR)",
+        scope: "everything",
+        guarantee: "none",
+        applies: |_| true,
+        build: |params| white_box::<TruncateSpectrum>("truncate-spectrum", params),
+    },
+    MitigatorEntry {
+        name: "noise-retrain",
+        summary: "noise on all weights, then fine-tune",
+        source: "this project",
+        scope: "everything",
+        guarantee: "none",
+        applies: |_| true,
+        build: |params| white_box::<NoiseRetrain>("noise-retrain", params),
+    },
+    MitigatorEntry {
+        name: "reinit-last",
+        summary: "draw the last layers anew, then fine-tune",
+        source: "Adi, Baum, Cisse, Pinkas, Keshet 2018 (USENIX Security)",
+        scope: "nets with a hidden layer",
+        guarantee: "none",
+        applies: |_| true,
+        build: |params| white_box::<ReinitLast>("reinit-last", params),
+    },
+    MitigatorEntry {
+        name: "average-weights",
+        summary: "the mean with a net trained on clean samples, units aligned",
+        source: "Arora et al. 2024 (ACL Findings); Ainsworth, Hayase, Srinivasa 2023 (ICLR)",
+        scope: "everything",
+        guarantee: "none",
+        applies: |_| true,
+        build: |params| white_box::<AverageWeights>("average-weights", params),
+    },
+    MitigatorEntry {
+        name: "distil-from-weights",
+        summary: "as distil, but the suspect's own net learns",
+        source: "this project; the white-box twin of distil",
+        scope: "everything",
+        guarantee: "none",
+        applies: |_| true,
+        build: |params| white_box::<DistilFromWeights>("distil-from-weights", params),
     },
 ];
 

@@ -184,7 +184,12 @@ impl Adviser<dyn WhiteBox> for Refuses {
     }
 }
 
-fn listening(model: &Model, net: &Net, number: u64, adviser: &dyn Adviser<dyn WhiteBox>) -> Outcome {
+fn listening(
+    model: &Model,
+    net: &Net,
+    number: u64,
+    adviser: &dyn Adviser<dyn WhiteBox>,
+) -> Outcome {
     run(model, net, number, |suspect, lab| {
         FourierAdvised::default().listening_to(adviser, white(suspect), lab)
     })
