@@ -6,7 +6,7 @@ use crate::mitigate::black_box::{
     AffineAverage, AffineContract, AffineGauss, AffineRay, CharactersGlobal, Distil, FieldCorrect,
     FourierGlobal, LowDegreeGlobal, LowDensityFilter, PolynomialRay, ScaleUp, Smooth, Strip,
 };
-use crate::mitigate::white_box::{AffineExactRay, FinePrune};
+use crate::mitigate::white_box::{AffineExactRay, Anp, Clp, FinePrune, IBau, Rnp};
 use crate::mitigate::{Mitigator, Nothing, Relearn};
 use crate::population::{Promise, World};
 
@@ -194,6 +194,42 @@ pub const MITIGATORS: &[MitigatorEntry] = &[
         guarantee: "every answer exact, with a failure probability",
         applies: |world| FieldCorrect::default().check(world).is_ok(),
         build: |params| black_box::<FieldCorrect>("field-correct", params),
+    },
+    MitigatorEntry {
+        name: "anp",
+        summary: "find the units that relative noise turns against clean inputs, and cut them",
+        source: "Wu, Wang 2021 (NeurIPS)",
+        scope: "nets with a hidden layer",
+        guarantee: "none",
+        applies: |_| true,
+        build: |params| white_box::<Anp>("anp", params),
+    },
+    MitigatorEntry {
+        name: "clp",
+        summary: "cut the units that are much louder than their layer, without data",
+        source: "Zheng et al. 2022 (ECCV); gains in canonical form: this project",
+        scope: "nets with a hidden layer",
+        guarantee: "none",
+        applies: |_| true,
+        build: |params| white_box::<Clp>("clp", params),
+    },
+    MitigatorEntry {
+        name: "rnp",
+        summary: "unlearn the clean task, and cut the units that a mask gives up to bring it back",
+        source: "Li et al. 2023 (ICML)",
+        scope: "nets with a hidden layer",
+        guarantee: "none",
+        applies: |_| true,
+        build: |params| white_box::<Rnp>("rnp", params),
+    },
+    MitigatorEntry {
+        name: "i-bau",
+        summary: "train against a universal perturbation, with the hypergradient",
+        source: "Zeng et al. 2022 (ICLR)",
+        scope: "everything",
+        guarantee: "none",
+        applies: |_| true,
+        build: |params| white_box::<IBau>("i-bau", params),
     },
 ];
 
