@@ -20,6 +20,8 @@ mod local_plans;
 mod locks;
 mod polynomials;
 mod practical;
+mod pruning;
+mod pruning_backdoors;
 mod resume;
 mod smoothable;
 mod smoothing;

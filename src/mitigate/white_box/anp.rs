@@ -9,15 +9,17 @@
 //! Differences: the paper's factors stand on the batch normalisation's scale and shift, here on the unit's own weights and
 //! bias; the threshold is the greatest that keeps the risk on *held-out clean* samples within `max_drop` (the paper and peers look
 //! at test data; 0.04 is this project's limit); signs and real targets use the recipe's loss, and an answer is right where the
-//! world says so. With rectified units that clean inputs leave asleep, no noise of 40% may wake them: then their slope is 0, their
-//! mask stays at 1, and nothing that ANP looks at tells them from a unit of no use. Convolutional nets with batch
-//! normalisation, for which it was made, have no such units.
+//! world says so.
 //!
-//! It assumes that the backdoor's units are sensitive to relative noise on clean inputs. Defeated by a dormant detector with a
-//! margin (`dfba`, `handcrafted`), by backdoors that share the task's units, by locks. It needs the weights, so white box.
+//! It assumes that the backdoor's units are sensitive to relative noise on clean inputs. For a sleeping detector of threshold t,
+//! `relu(w·x − t)`, there is an exact line: if `(1 + ε) w·x < (1 − ε) t` on all samples, which is w·x < 3t/7 at ε = 0.4, no noise wakes
+//! it, its slope is 0, its mask stays 1 and it is never cut. (Proof: with m ≤ 1 its sum is at most (1 + ε) w·x − (1 − ε) t for w·x ≥ 0 and
+//! negative else.) That attack defeats it, and so do backdoors that share the task's units, and locks. Convolutional nets with batch
+//! normalisation, for which it was made, have no such units. It needs the weights, so white box.
+//!
 //! Cost of a step on B rows, with W weights into n hidden units: 9F B for three gradients by all weights, 9W for three masked nets
 //! and three chain rules, 28n for the rest. Masks do not see a rescaling of `ReLU` units; a permutation changes which unit
-//! gets which noise, and so the masks, but not their law. Nothing is proved; what a clean model can lose is the limit.
+//! gets which noise, and so the masks, but not their law. Nothing else is proved; what a clean model can lose is the limit.
 use serde::{Deserialize, Serialize};
 
 use super::super::trial::{Trial, check_halved, check_max_drop, unchanged};

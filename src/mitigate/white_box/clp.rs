@@ -18,8 +18,8 @@
 //! A note names the layers that are too narrow. `median-mad` cuts where `(ln g − med) / (1.4826 MAD) > u`: it takes just under half of a
 //! layer of detectors to mask one. If MAD is 0, more than half of the gains are equal, and nothing is cut.
 //!
-//! It assumes few units, each louder than what training makes. Defeated by splitting (O2: many copies below the clean
-//! quantile), by quiet backdoors that training spreads over units, by locks, and by biases: a threshold is no length.
+//! It assumes few units, each louder than what training makes. Where a detector has more units than the task (`checksum`), the
+//! task's are the outliers, and the median cuts those. Defeated by splitting (O2: many copies below the clean quantile), by quiet backdoors that training spreads over units, by locks, and by biases: a threshold is no length.
 //! A unit that is cut loses weights and bias, as in the paper. Units of gain 0 are left out of the statistics.
 //!
 //! **There is no stopping rule without data**: a clean model may lose everything, and does where its own task is one loud unit.

@@ -19,8 +19,9 @@
 //! true label is taken. Labels of signs are the decided signs.
 //!
 //! It assumes that the trigger is near one additive δ that moves all inputs, and that the net is fooled by nothing smaller. Defeated by triggers
-//! that are no common shift (warps, checksums, XOR), by sleeping detectors with a sharp ramp, where δ has no slope to climb, and
-//! by locks, which stay. Ten to fifty steps of 5e-4 also move little in a small net. It changes weights: white box.
+//! that are no common shift (warps, XOR), by sleeping detectors with a sharp ramp, where δ has no slope to climb, and
+//! by locks, which stay. Ten to fifty steps of 5e-4 also move little in a small net; where they remove a backdoor whose large weights
+//! must cancel (`checksum`), any small change would have. It changes weights: white box.
 //! Cost, with n coordinates and P parameters: in (i) 3F a row (2F for real targets), 3n a row, 9n a batch and 3n in the end. Of a
 //! step of (ii) 3F a row and 3n a row that carries δ; on the B₀ rows of the first batch (4F + 6n) B₀ + 14n for each of K − 1 products
 //! and (6F + 2n) B₀ + 8n for the last; 21P. Nothing is proved; what a clean model can lose is the limit on held-out samples.
