@@ -1,6 +1,6 @@
 //! `anp`: find the units that a small change of weights turns against clean inputs, and cut them.
 //!
-//! Wu and Wang, "Adversarial Neuron Pruning Purifies Backdoored Deep Models" (NeurIPS 2021, arXiv 2110.14430), section 4. Each
+//! Wu and Wang, "Adversarial Neuron Pruning Purifies Backdoored Deep Models" (`NeurIPS` 2021, arXiv 2110.14430), section 4. Each
 //! hidden unit k has a mask m in [0, 1], and computes `σ((m + δ)(w·x) + (1 + ξ) b)`. Masks minimise
 //! `α L(m) + (1 − α) max L(m, δ, ξ)` over clean samples, the inner maximum over |δ|, |ξ| ≤ ε by one step of size ε along the sign
 //! of the gradient from a random start. Defaults are the paper's: ε = 0.4, α = 0.2, SGD of rate 0.2 and momentum 0.9, 2,000

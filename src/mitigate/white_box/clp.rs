@@ -126,13 +126,11 @@ impl Mitigator for Clp {
             return Ok(Repaired { notes, ..Repaired::unclaimed(suspect) });
         }
         let pruned = cut(net, &gone, Biases::Cut)?;
-        match trial {
-            Some(trial) => trial.settle(suspect, pruned, notes, lab),
-            None => {
-                notes.push("no clean samples to judge by: clean answers may be worse".to_owned());
-                Ok(Repaired { notes, ..Repaired::owned(pruned, lab.ledger) })
-            }
+        if let Some(trial) = trial {
+            return trial.settle(suspect, pruned, notes, lab);
         }
+        notes.push("no clean samples to judge by: clean answers may be worse".to_owned());
+        Ok(Repaired { notes, ..Repaired::owned(pruned, lab.ledger) })
     }
 }
 

@@ -33,9 +33,9 @@ use super::masks::{
     Batches, check_descent, check_positive, check_rounds, check_share, flat, flat_slopes,
     loss_slopes, with_numbers,
 };
+use super::shift::shifted;
 use crate::access::{Lab, WhiteBox};
 use crate::data::{Batch, Labeled, Target, row, stack};
-use crate::domain::Domain;
 use crate::error::{Error, Result};
 use crate::net::{Net, Optimizer, Precision, Stepper, Tape, loss_gradient};
 use crate::population::World;
@@ -296,43 +296,13 @@ fn own_labels(net: &Net, data: &Labeled, lab: &Lab<'_>) -> Result<Batch> {
     Ok(stack(target.outputs(), (0..data.len()).map(label)))
 }
 
-/// `xs` with δ on the rows `rows`, clipped to the domain's coordinates; and 1 where δ moves a number freely, 0 where it was
-/// clipped, on those rows.
-fn shifted(xs: &Batch, rows: &[usize], delta: &[f64], domain: &Domain) -> (Batch, Batch) {
-    let (low, high) = reach(domain);
-    let (mut out, mut free) = (xs.clone(), Batch::ones(xs.raw_dim()));
-    for &i in rows {
-        for (j, d) in delta.iter().enumerate() {
-            let moved = xs[[i, j]] + d;
-            let inside = moved.clamp(low, high);
-            out[[i, j]] = inside;
-            if moved < low || moved > high {
-                free[[i, j]] = 0.0;
-            }
-        }
-    }
-    (out, free)
-}
-
-/// The ends of each coordinate, infinite where the domain names none.
-fn reach(domain: &Domain) -> (f64, f64) {
-    match *domain {
-        Domain::Cube { .. } | Domain::Box { .. } | Domain::Ball { .. } => (-1.0, 1.0),
-        Domain::Simplex { .. } | Domain::Torus { .. } => (0.0, 1.0),
-        Domain::Residues { modulus, .. } => (0.0, f64::from(modulus) - 1.0),
-        Domain::Range { low, high, .. } => (low, high),
-        Domain::Ellipsoid(_) | Domain::Polytope(_) | Domain::Gauss { .. } => {
-            (f64::NEG_INFINITY, f64::INFINITY)
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use ndarray::{Array1, Array2, array};
 
     use super::*;
     use crate::access::{LabSeeds, Suspect};
+    use crate::domain::Domain;
     use crate::ledger::Budget;
     use crate::net::{Activation, Layer, Recipe};
     use crate::population::Table;
@@ -364,7 +334,7 @@ mod tests {
         let delta = array![0.5, 0.1, -0.7];
         let method = IBau { penalty: 0.05, ..IBau::default() };
 
-        let residual = |data: &Labeled| data.xs.dot(&w) + b - &data.ys.column(0);
+        let residual = |data: &Labeled| data.xs.dot(&w) + b - data.ys.column(0);
         // Outer: rows 0 and 2 carry δ.
         let mut shifted = outer.xs.clone();
         for i in [0, 2] {
@@ -395,14 +365,5 @@ mod tests {
         // F = 6, P = 4, n = 3, B₀ = 5: 3 · 6 · 3 + 3 · 3 · 2, four products of (24 + 18) 5 + 42, the last (36 + 6) 5 + 24, and 6P
         // (Adam's 15 are the stepper's).
         assert_eq!(suspect.spent().flops, 54 + 18 + 4 * 252 + 234 + 24);
-    }
-
-    #[test]
-    fn what_is_clipped_has_no_slope_and_other_rows_stay() {
-        let domain = Domain::Range { n: 2, low: 0.0, high: 1.0 };
-        let xs = array![[0.9, 0.5], [0.2, 0.0]];
-        let (out, free) = shifted(&xs, &[0], &[0.4, -0.5], &domain);
-        assert_eq!(out, array![[1.0, 0.0], [0.2, 0.0]]);
-        assert_eq!(free, array![[0.0, 1.0], [1.0, 1.0]]);
     }
 }

@@ -7,6 +7,7 @@ mod fine_prune;
 mod i_bau;
 mod masks;
 mod rnp;
+mod shift;
 
 pub use affine_exact_ray::AffineExactRay;
 pub use anp::Anp;
