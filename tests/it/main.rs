@@ -23,6 +23,8 @@ mod locks;
 mod masses;
 mod polynomials;
 mod practical;
+mod pruning;
+mod pruning_backdoors;
 mod resume;
 mod smoothable;
 mod smoothing;
