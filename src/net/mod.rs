@@ -24,6 +24,7 @@ pub use activation::Activation;
 pub use bounds::{Bounder, Bounding, Bounds, InputBox, Interval};
 pub use exchange::{Activations, Imported, import, sequential, state_dict};
 pub use file::{ModelFile, Provenance};
+pub(crate) use line::sort_flops;
 pub use line::{Limits, Line, Piece, Piecewise, Spot};
 pub use lock::{Layout, Lock, Verifier, seal, tagged};
 pub use mlp::{Layer, Net};

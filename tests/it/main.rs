@@ -18,6 +18,7 @@ mod heavy;
 mod ladder;
 mod local_bars;
 mod local_plans;
+mod lines;
 mod locks;
 mod masses;
 mod polynomials;

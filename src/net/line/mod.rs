@@ -34,6 +34,7 @@ pub struct Line<'a> {
     /// Sums of the first layer at the start.
     sums: Vec<f64>,
     way: Way,
+    flops: u64,
 }
 
 /// Which algorithm applies.
@@ -77,21 +78,22 @@ enum Stop {
 /// Charges what is done, up to the limits.
 struct Meter<'a> {
     ledger: &'a Ledger,
-    limits: Limits,
+    flops: &'a mut u64,
+    pieces: usize,
 }
 
 impl Meter<'_> {
     fn pay(&mut self, flops: u64) -> Result<(), Stop> {
-        if flops > self.limits.flops {
+        if flops > *self.flops {
             return Err(Stop::Limit);
         }
         self.ledger.flops(flops).map_err(Stop::Failed)?;
-        self.limits.flops -= flops;
+        *self.flops -= flops;
         Ok(())
     }
 
     fn pieces(&self, n: usize) -> Result<(), Stop> {
-        if n > self.limits.pieces { Err(Stop::Limit) } else { Ok(()) }
+        if n > self.pieces { Err(Stop::Limit) } else { Ok(()) }
     }
 }
 
@@ -112,7 +114,8 @@ impl<'a> Line<'a> {
         let bent = hidden.iter().all(|layer| layer.activation == Activation::Relu);
         let second = (bent && hidden.len() == 2).then(|| &hidden[1]);
         let weights = first.weight.len() + second.map_or(0, |layer| layer.weight.len());
-        ledger.flops(2 * weights as u64)?;
+        let flops = 2 * weights as u64;
+        ledger.flops(flops)?;
         let sums = plus_bias(first, product(first, start));
         let way = match second {
             Some(second) => {
@@ -122,7 +125,12 @@ impl<'a> Line<'a> {
             None if bent && hidden.len() == 1 => Way::One,
             None => Way::Layers,
         };
-        Ok(Self { net, sums, way })
+        Ok(Self { net, sums, way, flops })
+    }
+
+    /// What its preparation charged: the same for every start.
+    pub fn flops(&self) -> u64 {
+        self.flops
     }
 
     /// The net along `start + t direction` for t from 0 to `end`. Charges what the file of its depth says.
@@ -130,18 +138,19 @@ impl<'a> Line<'a> {
     /// # Errors
     /// If the budget does not reach, or there are more pieces than memory should hold.
     pub fn along(&self, direction: &[f64], end: f64, ledger: &Ledger) -> Result<Piecewise> {
-        self.along_within(direction, end, Limits::NONE, ledger)?.ok_or_else(|| {
+        let mut limits = Limits::NONE;
+        self.along_within(direction, end, &mut limits, ledger)?.ok_or_else(|| {
             let why = format!("the net has more pieces there than fit into {MOST_NUMBERS} numbers");
             Error::assumption(METHOD, why)
         })
     }
 
-    /// The same, or `None` where `limits` are too narrow for it. What was done until then is charged: at most `limits.flops`.
+    /// The same, or `None` where `limits` are too narrow for it. What was done is charged, and taken off `limits.flops`.
     pub fn along_within(
         &self,
         direction: &[f64],
         end: f64,
-        limits: Limits,
+        limits: &mut Limits,
         ledger: &Ledger,
     ) -> Result<Option<Piecewise>> {
         width("direction of a line", self.net, direction)?;
@@ -150,7 +159,7 @@ impl<'a> Line<'a> {
         }
         let widest = self.net.widths().into_iter().max().unwrap_or(1);
         let pieces = limits.pieces.min(MOST_NUMBERS / widest);
-        let mut meter = Meter { ledger, limits: Limits { pieces, ..limits } };
+        let mut meter = Meter { ledger, flops: &mut limits.flops, pieces };
         let made = match &self.way {
             Way::One => shallow::along(self, direction, end, &mut meter),
             Way::Two(second) => two::along(self, second, direction, end, &mut meter),
@@ -228,7 +237,7 @@ fn plus_bias(layer: &Layer, mut sums: Vec<f64>) -> Vec<f64> {
 }
 
 /// Comparisons of a sort of `n` numbers: `n log₂ n`.
-fn sort_flops(n: usize) -> u64 {
+pub(crate) fn sort_flops(n: usize) -> u64 {
     let n = n as f64;
     (n * n.max(1.0).log2()).ceil() as u64
 }

@@ -211,7 +211,9 @@ fn limits_stop_the_work_and_what_was_done_is_charged() {
         assert_eq!(whole.n_pieces(), n_pieces);
         let within = |pieces, flops| {
             let ledger = free();
-            let made = line.along_within(&[1.0], 3.0, Limits { pieces, flops }, &ledger).unwrap();
+            let mut limits = Limits { pieces, flops };
+            let made = line.along_within(&[1.0], 3.0, &mut limits, &ledger).unwrap();
+            assert_eq!(limits.flops + ledger.spent().flops, flops);
             (made, ledger.spent().flops)
         };
         assert_eq!(within(n_pieces, flops), (Some(whole), flops));
