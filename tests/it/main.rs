@@ -17,6 +17,7 @@ mod fields;
 mod fourier_weights;
 mod heavy;
 mod ladder;
+mod lines;
 mod local_bars;
 mod local_plans;
 mod locks;
