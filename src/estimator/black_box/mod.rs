@@ -1,6 +1,6 @@
 //! Estimators that sample answers.
 mod sampled_mass;
-mod sampled_mean;
+mod sampled_moments;
 
 pub use sampled_mass::SampledMass;
-pub use sampled_mean::SampledMean;
+pub use sampled_moments::SampledMoments;
