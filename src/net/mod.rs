@@ -24,8 +24,8 @@ mod mlp;
 mod precision;
 mod recipe;
 mod singular;
-mod stepper;
 mod spread;
+mod stepper;
 mod tape;
 mod train;
 
@@ -38,7 +38,7 @@ pub use exact_tree::ExactTree;
 pub use exchange::{Activations, Imported, import, sequential, state_dict};
 pub use file::{ModelFile, Provenance};
 pub use flips::Turned;
-pub use line::{Line, Piecewise};
+pub use line::{Limits, Line, Piece, Piecewise, Spot};
 pub use lock::{Layout, Lock, Verifier, seal, tagged};
 pub use mlp::{Layer, Net};
 pub use precision::Precision;
