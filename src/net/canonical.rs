@@ -183,7 +183,9 @@ mod tests {
             Activation::Identity,
         ];
         for activation in all {
-            for (seed, widths) in [&[4, 1][..], &[4, 7, 1], &[3, 6, 5, 2], &[5, 4, 6, 4, 1]].iter().enumerate() {
+            for (seed, widths) in
+                [&[4, 1][..], &[4, 7, 1], &[3, 6, 5, 2], &[5, 4, 6, 4, 1]].iter().enumerate()
+            {
                 let net = random(widths, activation, seed as u64);
                 let other = disguised(&net, 40 + seed as u64);
                 let form = net.canonical(&free()).unwrap();

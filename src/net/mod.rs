@@ -24,8 +24,8 @@ mod mlp;
 mod precision;
 mod recipe;
 mod singular;
-mod stepper;
 mod spread;
+mod stepper;
 mod tape;
 mod train;
 

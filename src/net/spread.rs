@@ -65,7 +65,11 @@ impl Net {
             return refuse("it needs hidden layers of ReLU or identity and a linear output");
         }
         if !(inputs.variance > 0.0 && inputs.variance.is_finite()) {
-            return Err(Error::parameter("variance", inputs.variance, "a positive number is needed"));
+            return Err(Error::parameter(
+                "variance",
+                inputs.variance,
+                "a positive number is needed",
+            ));
         }
         ledger.flops(self.spread_flops())?;
         let n = self.shape().inputs;
@@ -87,7 +91,11 @@ impl Net {
                     .map(|(mean, variance)| Unit::of(*mean, *variance))
                     .collect();
                 covariance = Array2::from_shape_fn(covariance.dim(), |(i, j)| {
-                    if i == j { units[i].variance } else { covary(&units[i], &units[j], covariance[[i, j]]) }
+                    if i == j {
+                        units[i].variance
+                    } else {
+                        covary(&units[i], &units[j], covariance[[i, j]])
+                    }
                 });
                 mean = units.iter().map(|unit| unit.mean).collect();
                 for (mut row, unit) in with_inputs.outer_iter_mut().zip(&units) {

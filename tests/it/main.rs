@@ -27,6 +27,7 @@ mod practical;
 mod pruning;
 mod pruning_backdoors;
 mod resume;
+mod shapes;
 mod smoothable;
 mod smoothing;
 mod support;

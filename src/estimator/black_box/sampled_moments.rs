@@ -87,8 +87,7 @@ impl Estimator for SampledMoments {
 
 fn mean_of(name: String, values: &[f64]) -> Quantity {
     let mean = mean_over_models(values);
-    let numbers =
-        mean.map_or((0.0, f64::MIN, f64::MAX), |mean| (mean.value, mean.low, mean.high));
+    let numbers = mean.map_or((0.0, f64::MIN, f64::MAX), |mean| (mean.value, mean.low, mean.high));
     of(name, numbers, false)
 }
 

@@ -4,9 +4,8 @@
 //! jointly normal ([`crate::net::Net::spread`]; Wu et al., arXiv 2605.05179, cumulants to second order). The mass above t is that of a
 //! normal answer of this mean and variance.
 //!
-//! It assumes independent inputs of mean 0 and one variance: normal ones; those of the cube, the centred box and the torus's are
-//! no such or only match in these two moments, and a note says so where they do (first sums are then near normal by
-//! the central limit theorem, not exactly normal). The other domains are refused. It gives no interval: nothing is proved about its error, except
+//! It assumes independent inputs of mean 0 and one variance: normal ones; those of the cube and of the box match
+//! in these two moments alone, and a note says so (their first sums are near normal by the central limit theorem, not normal). The other domains are refused. It gives no interval: nothing is proved about its error, except
 //! that under normal inputs the means and products of a net with one hidden layer are exact to rounding. Rung: weights.
 //! Cost: [`crate::net::Net::spread_flops`], about half a layer's width in forward passes, and n more for the products, which are always
 //! computed; 40 for the mass. Defeated by weights that make sums far from normal: a rare unit that a large weight reads, as every planted
@@ -72,7 +71,8 @@ impl Estimator for PropagatedMoments {
             };
             quantities.push(of(moments::above(t), mass));
         }
-        let mut notes = vec!["no interval: sums are taken for normal, which is not checked".to_owned()];
+        let mut notes =
+            vec!["no interval: sums are taken for normal, which is not checked".to_owned()];
         if !normal {
             notes.push("inputs are not normal: their first two moments are used".to_owned());
         }
