@@ -30,8 +30,7 @@ use serde::{Deserialize, Serialize};
 use super::super::trial::{Trial, check_halved, check_max_drop, unchanged};
 use super::super::{Mitigator, Repaired};
 use super::masks::{
-    Batches, check_descent, check_positive, check_rounds, check_share, flat, flat_slopes,
-    loss_slopes, with_numbers,
+    Batches, check_descent, check_positive, check_rounds, check_share, loss_slopes,
 };
 use super::shift::shifted;
 use crate::access::{Lab, WhiteBox};
@@ -123,7 +122,7 @@ impl Mitigator for IBau {
         }
         match self.unlearn(net, &trial.tune, lab) {
             Ok((at, length)) => {
-                let changed = with_numbers(net, &flat(&at), net.precision())?.locked_as(net)?;
+                let changed = net.with_flat(&at.flat())?;
                 notes.push(format!("the last perturbation has length {length:.3}"));
                 trial.settle(suspect, changed, notes, lab)
             }
@@ -139,8 +138,8 @@ impl Mitigator for IBau {
 impl IBau {
     /// The net after all rounds, in 64 bits, and the length of the last perturbation.
     fn unlearn(&self, net: &Net, tune: &Labeled, lab: &Lab<'_>) -> Result<(Net, f64)> {
-        let mut numbers = flat(net);
-        let mut at = with_numbers(net, &numbers, Precision::F64)?;
+        let mut numbers = net.flat();
+        let mut at = Net::new(net.layers().to_vec(), Precision::F64)?;
         let mut adam = Stepper::new(Optimizer::Adam, 0.0, numbers.len());
         let mut batches = Batches::new(tune.len(), self.batch, lab.seed.stream("rows"));
         let mut coins = lab.seed.stream("portion");
@@ -157,7 +156,8 @@ impl IBau {
                 let pair = Pair { inner: &of_round[0], outer: data, rows };
                 let gradient = self.hypergradient(&at, pair, &delta, lab)?;
                 adam.step(&mut numbers, &gradient, self.learning_rate, lab.ledger)?;
-                at = with_numbers(net, &numbers, Precision::F64)
+                at = at
+                    .with_flat(&numbers)
                     .map_err(|_| Error::Training("unlearning left finite numbers".to_owned()))?;
             }
         }
@@ -212,7 +212,7 @@ impl IBau {
         let all: Vec<usize> = (0..data.len()).collect();
         let (xs, _) = shifted(&data.xs, &all, delta, &lab.world.domain);
         let (_, slopes) = loss_slopes(net, &Labeled { xs, ys: data.ys.clone() }, lab)?;
-        let mut out = flat_slopes(&slopes);
+        let mut out = slopes.flat();
         out.iter_mut().for_each(|g| *g = -*g);
         Ok(out)
     }
@@ -230,7 +230,7 @@ impl IBau {
         lab.ledger.flops(3 * rows.len() as u64 * width)?;
         let (xs, free) = shifted(&outer.xs, rows, delta, &lab.world.domain);
         let (_, slopes) = loss_slopes(net, &Labeled { xs, ys: outer.ys.clone() }, lab)?;
-        let mut direct = flat_slopes(&slopes);
+        let mut direct = slopes.flat();
         let by_delta = (slopes.inputs * free).select(ndarray::Axis(0), rows);
         let by_delta = by_delta.sum_axis(ndarray::Axis(0)).to_vec();
 

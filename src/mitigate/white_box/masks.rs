@@ -104,29 +104,6 @@ pub(super) fn loss_slopes(net: &Net, data: &Labeled, lab: &Lab<'_>) -> Result<(B
     Ok((tape.answers().clone(), slopes))
 }
 
-/// All weights and biases, layer by layer.
-pub(super) fn flat(net: &Net) -> Vec<f64> {
-    let layers = net.layers().iter();
-    layers.flat_map(|layer| layer.weight.iter().chain(&layer.bias).copied()).collect()
-}
-
-/// Slopes in the order of [`flat`].
-pub(super) fn flat_slopes(slopes: &Slopes) -> Vec<f64> {
-    let layers = slopes.layers.iter();
-    layers.flat_map(|layer| layer.weight.iter().chain(&layer.bias).copied()).collect()
-}
-
-/// `net` with other numbers, in the order of [`flat`], in `precision` and without its lock.
-pub(super) fn with_numbers(net: &Net, numbers: &[f64], precision: Precision) -> Result<Net> {
-    let mut rest = numbers.iter();
-    let mut layers = net.layers().to_vec();
-    for layer in &mut layers {
-        let places = layer.weight.iter_mut().chain(&mut layer.bias);
-        places.zip(&mut rest).for_each(|(place, number)| *place = *number);
-    }
-    Net::new(layers, precision)
-}
-
 /// Rows in batches, in a fresh order every time that they have all been seen.
 #[derive(Debug)]
 pub(super) struct Batches {

@@ -25,7 +25,7 @@ use super::super::trial::{Trial, check_halved, check_max_drop, unchanged};
 use super::super::{Mitigator, Repaired};
 use super::masks::{
     Batches, check_descent, check_hidden, check_positive, check_rounds, check_share, factored,
-    flat, flat_slopes, loss_slopes, n_units, prune_below, unit_slopes, with_numbers,
+    loss_slopes, n_units, prune_below, unit_slopes,
 };
 use crate::access::{Lab, WhiteBox};
 use crate::data::{Labeled, row};
@@ -120,8 +120,8 @@ impl Rnp {
     /// The net after the ascent, in 64 bits, and what there is to say about it. A step charges 3 a parameter for the length
     /// of the gradient and its turning, beside what the optimiser charges.
     fn unlearn(&self, net: &Net, tune: &Labeled, lab: &Lab<'_>) -> Result<(Net, String)> {
-        let mut numbers = flat(net);
-        let mut at = with_numbers(net, &numbers, Precision::F64)?;
+        let mut numbers = net.flat();
+        let mut at = Net::new(net.layers().to_vec(), Precision::F64)?;
         let mut stepper = Stepper::new(self.optimizer(), self.decay, numbers.len());
         let mut batches = Batches::new(tune.len(), self.batch, lab.seed.stream("unlearn"));
         let mut accuracy = 1.0;
@@ -133,13 +133,13 @@ impl Rnp {
                 let is_right =
                     |i: &usize| lab.world.is_right(&row(&answers, *i), &row(&data.ys, *i));
                 right += (0..data.len()).filter(is_right).count();
-                let mut gradient = flat_slopes(&slopes);
+                let mut gradient = slopes.flat();
                 lab.ledger.flops(3 * gradient.len() as u64)?;
                 let length = gradient.iter().map(|g| g * g).sum::<f64>().sqrt();
                 let turn = -(self.longest / length.max(self.longest));
                 gradient.iter_mut().for_each(|g| *g *= turn);
                 stepper.step(&mut numbers, &gradient, self.unlearn_rate, lab.ledger)?;
-                let Ok(next) = with_numbers(net, &numbers, Precision::F64) else {
+                let Ok(next) = at.with_flat(&numbers) else {
                     let note = format!("unlearning left finite numbers in pass {}", epoch + 1);
                     return Ok((at, note));
                 };
