@@ -63,9 +63,9 @@ pub const MITIGATORS: &[MitigatorEntry] = &[
     },
     MitigatorEntry {
         name: "affine-exact-ray",
-        summary: "the exact restriction to each of a few random rays, consensus intercept, median",
+        summary: "the exact restriction to each of a few random rays, a robust line through it, median",
         source: "this project; after Sotoudeh, Thakur 2019 (NeurIPS)",
-        scope: "as affine-ray, for one hidden ReLU layer",
+        scope: "as affine-ray, for ReLU nets of any depth without a lock",
         guarantee: "none",
         applies: affine_on_a_body,
         build: |params| white_box::<AffineExactRay>("affine-exact-ray", params),
