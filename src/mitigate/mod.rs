@@ -201,4 +201,12 @@ pub enum Assumption {
         /// The limit.
         mass: f64,
     },
+    /// The mass of inputs at which the suspect's gradient is farther than `distance` from the truth's, in Euclidean length, is at
+    /// most `mass`. A promise about values does not imply it.
+    GradientClose {
+        /// The cutoff.
+        distance: f64,
+        /// The limit.
+        mass: f64,
+    },
 }
