@@ -57,6 +57,7 @@
 //! | [`study`], [`report`] | many models: specification, cells, records, tables, page |
 //! | [`game`] | undetectability as a game: who can tell planted nets from clean ones; whether a mitigator's output is canonical |
 //! | [`estimate`] | robust means and breaking points: what is predicted beside what is measured |
+//! | [`estimator`] | ways to estimate a number about a suspect, by sampling or from its weights |
 //! | [`data`], [`rng`], [`error`], [`storage`] | what all of them use |
 //! | [`cli`] | the command line |
 //! | [`documentation`] | the guide, the architecture, and the reasons |
@@ -70,6 +71,7 @@ pub mod documentation;
 pub mod domain;
 pub mod error;
 pub mod estimate;
+pub mod estimator;
 pub mod external;
 pub mod fourier;
 pub mod game;

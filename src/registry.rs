@@ -1,6 +1,7 @@
 //! Every family, attack and mitigator by name: the tables that specifications, the command line, the contract tests and
 //! the documents read. A new method is one file and one row here.
 mod attacks;
+mod estimators;
 mod mitigators;
 mod obfuscation;
 
@@ -8,6 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use attacks::ATTACKS;
+pub use estimators::{AnyEstimator, ESTIMATORS, EstimatorEntry, estimator_named};
 pub use mitigators::MITIGATORS;
 pub use obfuscation::{BuiltObfuscation, OBFUSCATIONS, ObfuscationEntry, obfuscation_named};
 
@@ -171,6 +173,14 @@ where
 {
     let (method, params) = from_params::<M>(name, params)?;
     Ok(Built { method: AnyMitigator::Oracle(Box::new(method)), params })
+}
+
+fn gradients<M>(name: &str, params: &Params) -> Result<Built<AnyMitigator>>
+where
+    M: Mitigator<Access = dyn Gradients> + DeserializeOwned + Serialize + 'static,
+{
+    let (method, params) = from_params::<M>(name, params)?;
+    Ok(Built { method: AnyMitigator::Gradients(Box::new(method)), params })
 }
 
 fn white_box<M>(name: &str, params: &Params) -> Result<Built<AnyMitigator>>

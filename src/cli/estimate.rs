@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::Streams;
+use super::{Streams, estimator};
 use crate::error::Result;
 use crate::estimate::breaking_point::{self, Swept};
 use crate::estimate::robust_mean::{self, Measured};
@@ -23,6 +23,7 @@ pub(super) struct Args {
 enum What {
     RobustMean(RobustMean),
     BreakingPoint(BreakingPoint),
+    Suspect(estimator::Args),
 }
 
 /// Errors of robust means under outliers: where the median of means fails, where the mean of medians holds, and where that
@@ -85,6 +86,7 @@ impl Args {
         match self.what {
             What::RobustMean(args) => args.run(streams),
             What::BreakingPoint(args) => args.run(streams),
+            What::Suspect(args) => args.run(streams),
         }
     }
 }

@@ -5,10 +5,10 @@ use super::Streams;
 use crate::error::{Error, Result};
 use crate::game::DISTINGUISHERS;
 use crate::population::Family;
-use crate::registry::{ATTACKS, MITIGATORS, OBFUSCATIONS, Params};
+use crate::registry::{ATTACKS, ESTIMATORS, MITIGATORS, OBFUSCATIONS, Params};
 use crate::study::Spec;
 
-/// List what there is: populations (with their tasks), attacks, obfuscations, mitigators, distinguishers
+/// List what there is: populations (with their tasks), attacks, obfuscations, mitigators, estimators, distinguishers
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Of what kind
@@ -24,6 +24,7 @@ enum Kind {
     Attacks,
     Obfuscations,
     Mitigators,
+    Estimators,
     Distinguishers,
 }
 
@@ -54,6 +55,16 @@ impl Args {
                         "name": entry.name, "access": built.method.access(), "summary": entry.summary,
                         "source": entry.source, "scope": entry.scope, "guarantee": entry.guarantee,
                         "params": built.params,
+                    }))
+                })
+                .collect::<Result<_>>()?,
+            Kind::Estimators => ESTIMATORS
+                .iter()
+                .map(|entry| {
+                    let built = (entry.build)(&Params::new())?;
+                    Ok(serde_json::json!({
+                        "name": entry.name, "access": built.method.access(), "summary": entry.summary,
+                        "source": entry.source, "scope": entry.scope, "params": built.params,
                     }))
                 })
                 .collect::<Result<_>>()?,

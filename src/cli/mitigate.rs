@@ -4,18 +4,16 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::program::ProgramArgs;
-use super::{Streams, arrays, origin, parse_settings};
-use crate::access::{LabSeeds, Suspect};
-use crate::data::Shape;
+use super::source::{Setting, SourceArgs};
+use super::{Streams, arrays, parse_settings};
+use crate::access::Suspect;
 use crate::error::{Error, Result};
 use crate::ledger::{Budget, Cost};
 use crate::mitigate::{Claim, Guarantee, Plan, Repaired};
-use crate::net::{ModelFile, Provenance, Recipe};
-use crate::population::{Population, Table, World};
-use crate::registry::{AnyMitigator, Params, mitigator_named};
-use crate::rng::Seed;
+use crate::net::{ModelFile, Provenance};
+use crate::population::World;
+use crate::registry::{Params, mitigator_named};
 use crate::storage::{self, Readers};
-use crate::study::Task;
 
 /// Run a mitigator on a model and say what it cost
 ///
@@ -47,22 +45,8 @@ pub(super) struct Args {
     /// Where to write the answers, a .npy file
     #[arg(long, value_name = "Y.npy", requires = "at")]
     answers: Option<PathBuf>,
-    /// Task that the clean samples come from [default: what the model file says]
-    #[arg(long, value_name = "TASK", conflicts_with = "clean")]
-    population: Option<String>,
-    /// Clean samples: inputs and labels (class numbers, signs or real numbers), two .npy files
-    #[arg(long, num_args = 2, value_names = ["X.npy", "Y.npy"], requires = "domain")]
-    clean: Option<Vec<PathBuf>>,
-    /// How the inputs of --clean are spread: cube, box, ball, simplex, gauss, data (nothing is known but their range), a TOML
-    /// table such as '{ shape = "ellipsoid", axes = [1, 2] }', or a TOML file with one
-    #[arg(long, requires = "clean")]
-    domain: Option<String>,
-    /// Seed of the population that clean samples come from [default: what the model file says, or with --clean 1]
-    #[arg(long)]
-    seed: Option<u64>,
-    /// Seed of the mitigator's own coins; guarantees hold if whoever made the model could not know it [default: 1]
-    #[arg(long, value_name = "SECRET")]
-    coins: Option<u64>,
+    #[command(flatten)]
+    source: SourceArgs,
     /// A parameter of the mitigator, such as tau=0.25
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -75,15 +59,6 @@ pub(super) struct Args {
     /// Print as one JSON document: plan, cost, guarantee, notes, function, answers each with its error bar and failure probability
     #[arg(long)]
     json: bool,
-}
-
-/// Where clean samples come from, the recipe for relearning, the budget and the seed.
-struct Setting {
-    population: Box<dyn Population>,
-    recipe: Recipe,
-    budget: Budget,
-    per_answer: Budget,
-    number: u64,
 }
 
 #[derive(Serialize)]
@@ -124,41 +99,26 @@ impl Args {
             return Err(Error::parameter("--out", "not given", want));
         }
         let program = self.program.command();
-        if program.is_some() && !matches!(built.method, AnyMitigator::Oracle(_)) {
-            let want = format!(
-                "it needs the weights ({}), and a program shows its answers only",
-                built.method.access()
-            );
-            return Err(Error::parameter("--suspect-command", &self.mitigator, want));
-        }
+        self.program.admit(&self.mitigator, built.method.access())?;
         let file = self.model.as_deref().map(ModelFile::load).transpose()?;
         let Setting { population, recipe, mut budget, per_answer, number } =
-            self.setting(file.as_ref())?;
+            self.source.setting(file.as_ref(), &self.program)?;
         built.method.check(population.world())?;
         let plan = built.method.plan(population.world())?;
         if let Some(plan) = &plan {
             streams.say(&format!("plan         {plan}"));
         }
         budget.queries = self.max_queries.or(budget.queries);
-        let suspect = match (&file, program) {
-            (Some(file), _) => Suspect::publish(file.net.clone(), budget),
-            (None, command) => {
-                let shape = population.world().shape();
-                Suspect::publish_external(
-                    self.program.start(command.unwrap_or_default(), shape)?,
-                    budget,
-                )
-            }
-        };
-        let method = Seed::new(self.coins.unwrap_or(1)).child("mitigator").child(&self.mitigator);
-        let seeds = LabSeeds { samples: Seed::new(number).child("clean"), method };
+        let shape = population.world().shape();
+        let suspect = self.program.publish(file.as_ref(), shape, budget)?;
+        let seeds = self.source.seeds(number, &self.mitigator);
         let mut lab = suspect.lab(&*population, &recipe, seeds);
         let repaired = built.method.mitigate(&suspect, &mut lab)?;
         let prepare = suspect.spent();
         let answers = self.answer(&suspect, &repaired, prepare, per_answer)?;
         suspect.end()?;
         let mut notes = repaired.notes.clone();
-        notes.extend(self.cautions());
+        notes.extend(self.source.cautions(file.is_some(), &self.program));
         if let Some(out) = &self.out {
             save(out, file.as_ref(), population.world(), &repaired)?;
         }
@@ -178,78 +138,6 @@ impl Args {
             function: repaired.function.as_ref().and_then(|f| serde_json::to_value(f).ok()),
         };
         if self.json { streams.print_json(&outcome) } else { streams.print(&describe(&outcome)) }
-    }
-
-    /// What a reader of the outcome should know about where its premises come from.
-    fn cautions(&self) -> Vec<String> {
-        let mut cautions = Vec::new();
-        if self.coins.is_none() {
-            cautions.push(
-                "the coins are the default ones, which a hostile maker could have known; --coins makes them a secret"
-                    .to_owned(),
-            );
-        }
-        if self.model.is_some() && self.population.is_none() && self.clean.is_none() {
-            cautions.push(
-                "task, promise and clean samples are what the model file says of itself; --population or --clean do \
-                 without its word"
-                    .to_owned(),
-            );
-        }
-        if self.program.command().is_some() {
-            cautions.push(
-                "the suspect is a program: what it computes inside is not known, and counted as 0 operations".to_owned(),
-            );
-        }
-        cautions
-    }
-
-    /// Where clean samples come from, and what may be spent.
-    fn setting(&self, file: Option<&ModelFile>) -> Result<Setting> {
-        if let (Some(paths), Some(domain)) = (&self.clean, &self.domain) {
-            let xs = arrays::read(&paths[0])?;
-            let ys = arrays::read(&paths[1])?;
-            let alone = Shape { inputs: xs.ncols(), outputs: 1 };
-            let shape = file.map_or_else(|| self.program.shape(alone), |file| file.net.shape());
-            crate::data::check("clean inputs", &xs, shape.inputs)?;
-            let domain = super::domain::read(domain, &xs)?;
-            let target = file.and_then(|file| file.target);
-            let table = Table::new(xs, ys, domain, shape.outputs, target)?;
-            let number = self.seed.or(file.and_then(|file| file.provenance.seed)).unwrap_or(1);
-            let recipe = match file {
-                Some(ModelFile { net, .. }) => {
-                    let hidden = net.widths()[1..net.layers().len()].to_vec();
-                    Recipe { hidden, ..Recipe::default() }
-                }
-                None => Recipe::default(),
-            };
-            return Ok(Setting {
-                population: Box::new(table),
-                recipe,
-                budget: Budget::UNLIMITED,
-                per_answer: Budget::UNLIMITED,
-                number,
-            });
-        }
-        let (task, number) = match (file, &self.population, self.seed) {
-            (Some(file), population, seed) => origin(file, population.as_deref(), seed)?,
-            (None, Some(name), Some(seed)) => {
-                let task = Task::named_or_load(name)?;
-                task.check()?;
-                (task, seed)
-            }
-            (None, ..) => {
-                let want = "a program does not say what it was made for: name --population and --seed, or --clean and --domain";
-                return Err(Error::parameter(
-                    "--suspect-command",
-                    self.program.command().unwrap_or_default(),
-                    want,
-                ));
-            }
-        };
-        let population = task.population.build(Seed::new(number).child("population"))?;
-        let Task { recipe, budget, per_answer, .. } = task;
-        Ok(Setting { population, recipe, budget, per_answer, number })
     }
 
     fn answer(

@@ -1,9 +1,12 @@
 //! A program as a suspect, as the command line names it.
 use std::time::Duration;
 
+use crate::access::{Access, Oracle, Suspect};
 use crate::data::Shape;
 use crate::error::{Error, Result};
 use crate::external::{External, Program, Protocol, words};
+use crate::ledger::Budget;
+use crate::net::ModelFile;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct ProgramArgs {
@@ -55,8 +58,31 @@ impl ProgramArgs {
         Shape { inputs, outputs: self.outputs.unwrap_or(known.outputs) }
     }
 
+    /// Refuses a program where the method `name` needs more than answers.
+    pub(super) fn admit(&self, name: &str, access: &str) -> Result<()> {
+        if self.command().is_none() || access == <dyn Oracle>::NAME {
+            return Ok(());
+        }
+        let want = format!("it needs the weights ({access}), and a program shows its answers only");
+        Err(Error::parameter("--suspect-command", name, want))
+    }
+
+    /// Publishes the net of `file`, or the program as something of shape `shape`.
+    pub(super) fn publish(
+        &self,
+        file: Option<&ModelFile>,
+        shape: Shape,
+        budget: Budget,
+    ) -> Result<Suspect> {
+        if let Some(file) = file {
+            return Ok(Suspect::publish(file.net.clone(), budget));
+        }
+        let program = self.start(self.command().unwrap_or_default(), shape)?;
+        Ok(Suspect::publish_external(program, budget))
+    }
+
     /// Starts it as something of shape `shape`, which must be what was said of it.
-    pub(super) fn start(&self, command: &str, shape: Shape) -> Result<External> {
+    fn start(&self, command: &str, shape: Shape) -> Result<External> {
         for (name, given, known) in
             [("--inputs", self.inputs, shape.inputs), ("--outputs", self.outputs, shape.outputs)]
         {

@@ -26,11 +26,11 @@ pub fn loss_gradient(
     let objective = Objective::new(loss, target);
     let share = 1.0 / answers.nrows() as f64;
     let mut sum = 0.0;
-    let mut gradient = answers.as_standard_layout().into_owned();
+    let mut gradient = answers.clone();
     for (mut answer, label) in gradient.rows_mut().into_iter().zip(labels.rows()) {
-        let label = label.to_vec();
-        let answer = answer.as_slice_mut().expect("rows of the standard layout are slices");
-        sum += objective.differentiate(answer, &label, share);
+        let mut numbers = answer.to_vec();
+        sum += objective.differentiate(&mut numbers, &label.to_vec(), share);
+        answer.iter_mut().zip(numbers).for_each(|(answer, slope)| *answer = slope);
     }
     Ok((sum * share, gradient))
 }

@@ -1,12 +1,15 @@
 //! The table of mitigators.
-use super::{MitigatorEntry, black_box, white_box};
+use super::{MitigatorEntry, black_box, gradients, white_box};
 use crate::data::Target;
 use crate::domain::Domain;
 use crate::mitigate::black_box::{
     AffineAverage, AffineContract, AffineGauss, AffineRay, CharactersGlobal, Distil, FieldCorrect,
     FourierGlobal, LowDegreeGlobal, LowDensityFilter, PolynomialRay, ScaleUp, Smooth, Strip,
 };
-use crate::mitigate::white_box::{AffineExactRay, FinePrune};
+use crate::mitigate::white_box::{
+    AffineExactRay, AverageWeights, DistilFromWeights, FinePrune, FineTune, FourierAdvised,
+    FourierOuterProduct, FourierPruned, FtSam, Nad, NoiseRetrain, ReinitLast, TruncateSpectrum,
+};
 use crate::mitigate::{Mitigator, Nothing, Relearn};
 use crate::population::{Promise, World};
 
@@ -36,11 +39,7 @@ pub const MITIGATORS: &[MitigatorEntry] = &[
         source: "after Goldwasser, Shafer, Vafa, Vaikuntanathan 2025 (arXiv 2411.03279); proof in its header",
         scope: "a Fourier-heavy truth on the cube",
         guarantee: "exact support; an output whose law does not depend on the suspect",
-        applies: |world| {
-            matches!(world.domain, Domain::Cube { .. })
-                && !matches!(world.target, Target::Classes(_))
-                && !over_a_field(world)
-        },
+        applies: fourier_heavy,
         build: |params| black_box::<FourierGlobal>("fourier-global", params),
     },
     MitigatorEntry {
@@ -195,7 +194,113 @@ pub const MITIGATORS: &[MitigatorEntry] = &[
         applies: |world| FieldCorrect::default().check(world).is_ok(),
         build: |params| black_box::<FieldCorrect>("field-correct", params),
     },
+    MitigatorEntry {
+        name: "fourier-advised",
+        summary: "ask the weights for the heavy characters, believe it if clean samples leave no room for others, else search",
+        source: "this project; proof in its header",
+        scope: "a Fourier-heavy truth on the cube",
+        guarantee: "as fourier-global; whatever the suspect is, where the advice is believed",
+        applies: fourier_heavy,
+        build: |params| white_box::<FourierAdvised>("fourier-advised", params),
+    },
+    MitigatorEntry {
+        name: "fourier-outer-product",
+        summary: "as fourier-advised, advised by the average outer product of gradients",
+        source: "this project; after Radhakrishnan, Beaglehole, Pandit, Belkin 2024 (Science)",
+        scope: "a Fourier-heavy truth on the cube",
+        guarantee: "as fourier-advised",
+        applies: fourier_heavy,
+        build: |params| gradients::<FourierOuterProduct>("fourier-outer-product", params),
+    },
+    MitigatorEntry {
+        name: "fourier-pruned",
+        summary: "fourier-global, whose tables spare the coordinates that bounds on the weights rule out",
+        source: "this project; proof in its header",
+        scope: "a Fourier-heavy truth on the cube",
+        guarantee: "as fourier-global",
+        applies: fourier_heavy,
+        build: |params| white_box::<FourierPruned>("fourier-pruned", params),
+    },
+    MitigatorEntry {
+        name: "fine-tune",
+        summary: "train all layers on, on clean samples",
+        source: "Liu, Xie, Srivastava 2017 (ICCD); defaults of BackdoorBench, Wu et al. 2022",
+        scope: "everything",
+        guarantee: "none",
+        applies: |_| true,
+        build: |params| white_box::<FineTune>("fine-tune", params),
+    },
+    MitigatorEntry {
+        name: "ft-sam",
+        summary: "fine-tune along slopes at the worst weights nearby",
+        source: "Zhu, Wei, Shen, Fan, Wu 2023 (ICCV)",
+        scope: "everything",
+        guarantee: "none",
+        applies: |_| true,
+        build: |params| white_box::<FtSam>("ft-sam", params),
+    },
+    MitigatorEntry {
+        name: "nad",
+        summary: "fine-tune towards the attention of a fine-tuned copy",
+        source: "Li, Lyu, Koren, Lyu, Li, Ma 2021 (ICLR)",
+        scope: "nets with a hidden layer",
+        guarantee: "none",
+        applies: |_| true,
+        build: |params| white_box::<Nad>("nad", params),
+    },
+    MitigatorEntry {
+        name: "truncate-spectrum",
+        summary: "keep the largest singular values of every layer",
+        source: "this project; after Eckart, Young 1936 and Sharma, Ash, Misra 2024 (ICLR)",
+        scope: "everything",
+        guarantee: "none",
+        applies: |_| true,
+        build: |params| white_box::<TruncateSpectrum>("truncate-spectrum", params),
+    },
+    MitigatorEntry {
+        name: "noise-retrain",
+        summary: "noise on all weights, then fine-tune",
+        source: "this project",
+        scope: "everything",
+        guarantee: "none",
+        applies: |_| true,
+        build: |params| white_box::<NoiseRetrain>("noise-retrain", params),
+    },
+    MitigatorEntry {
+        name: "reinit-last",
+        summary: "draw the last layers anew, then fine-tune",
+        source: "Adi, Baum, Cisse, Pinkas, Keshet 2018 (USENIX Security)",
+        scope: "nets with a hidden layer",
+        guarantee: "none",
+        applies: |_| true,
+        build: |params| white_box::<ReinitLast>("reinit-last", params),
+    },
+    MitigatorEntry {
+        name: "average-weights",
+        summary: "the mean with a net trained on clean samples, units aligned",
+        source: "Arora et al. 2024 (ACL Findings); Ainsworth, Hayase, Srinivasa 2023 (ICLR)",
+        scope: "everything",
+        guarantee: "none",
+        applies: |_| true,
+        build: |params| white_box::<AverageWeights>("average-weights", params),
+    },
+    MitigatorEntry {
+        name: "distil-from-weights",
+        summary: "as distil, but the suspect's own net learns",
+        source: "this project; the white-box twin of distil",
+        scope: "everything",
+        guarantee: "none",
+        applies: |_| true,
+        build: |params| white_box::<DistilFromWeights>("distil-from-weights", params),
+    },
 ];
+
+/// Whether inputs are vertices of the cube, labels are numbers, and no polynomial over a finite field is promised.
+fn fourier_heavy(world: &World) -> bool {
+    matches!(world.domain, Domain::Cube { .. })
+        && !matches!(world.target, Target::Classes(_))
+        && !over_a_field(world)
+}
 
 /// Whether labels are real, inputs uniform on a known body, and no other truth than an affine one is promised.
 fn affine_on_a_body(world: &World) -> bool {

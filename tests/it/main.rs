@@ -1,5 +1,6 @@
 //! All integration tests in one binary: it links once.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+mod bounds;
 mod canonical;
 mod cards;
 mod characters;
@@ -8,15 +9,18 @@ mod cli;
 mod contract;
 mod data;
 mod estimate;
+mod estimators;
 mod exchange;
 mod external;
 mod families;
 mod fields;
+mod fourier_weights;
 mod heavy;
 mod ladder;
 mod local_bars;
 mod local_plans;
 mod locks;
+mod masses;
 mod polynomials;
 mod practical;
 mod resume;
@@ -24,3 +28,5 @@ mod smoothable;
 mod smoothing;
 mod support;
 mod tidy;
+mod tuning;
+mod tuning_backdoors;
