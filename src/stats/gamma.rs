@@ -1,5 +1,5 @@
 //! The gamma distribution fitted to a few positive numbers, and how unusual a largest one is under it.
-use statrs::function::gamma::{checked_gamma_lr, digamma};
+use statrs::function::gamma::{checked_gamma_ur, digamma};
 
 /// A gamma distribution.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -42,8 +42,9 @@ impl Gamma {
         if x.is_nan() || x <= 0.0 {
             return 1.0;
         }
-        let below = checked_gamma_lr(self.shape, x / self.scale).unwrap_or(1.0).clamp(0.0, 1.0);
-        -(n as f64 * below.ln()).exp_m1()
+        // The upper tail, whose digits 1 − F would lose; no negative zero.
+        let above = checked_gamma_ur(self.shape, x / self.scale).unwrap_or(0.0).clamp(0.0, 1.0);
+        0.0 - (n as f64 * (-above).ln_1p()).exp_m1()
     }
 }
 

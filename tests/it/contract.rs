@@ -53,6 +53,8 @@ const UNCHANGED_WITHOUT_SAMPLES: &[&str] = &[
     "reinit-last",
     "average-weights",
     "distil-from-weights",
+    "mm-bd",
+    "neural-cleanse",
 ];
 
 /// Clean labels that every method here gets.
