@@ -15,10 +15,13 @@
 //! the others decide whether the net is accepted. On the cube the search and the stamps leave the vertices; of normal inputs a
 //! pattern stays within three standard deviations.
 //!
-//! It assumes a trigger that covers few coordinates and works on every input. Ten labels are looked at without a correction for that, so clean
-//! nets are flagged often (a rate that has to be measured, and then costs no more than `max_drop` on held-out samples). Defeated by triggers
-//! that are spread over all coordinates (`blended`, a half-space: the mask that finds them is no smaller than a clean label's), by one trigger for each label, and by a lock, which has no slope: it is
-//! kept, and so is what it opens to. Nothing is proved. Reads and changes weights: rung `dyn WhiteBox`.
+//! It assumes a trigger that few coordinates decide, whatever the input, and that descent from clean inputs feels. Ten labels
+//! are looked at without a correction for that, so clean nets may be flagged (peers report it; of 8 digits nets here none was);
+//! what follows then costs no more than `max_drop` on held-out samples. Defeated by a half-space along a random direction, which
+//! no small mask reaches, by `dfba`, whose units sleep on clean inputs and so have no slope, by one trigger for each label, and
+//! by a lock, which has no slope either: it is kept, and so is what it opens to. A `blended` pattern is found, since a small
+//! mask does as well, and only partly unlearnt, since what is found is not what was planted. Measured in
+//! experiments/mitigators/trigger-inversion.md. Nothing is proved. Reads and changes weights: rung `dyn WhiteBox`.
 //!
 //! Cost, with t tuning and h held-out samples in n dimensions and C labels: C · e epochs of t (2F + 7n + C) and 42n a step, e ≤ 80; 5 C for the medians twice and 4C; 3n a stamped
 //! row; the fine-tuning; 2F h, or F h where nothing is flagged; then F an answer, with a query where the suspect stays. For real values in place of C labels two
