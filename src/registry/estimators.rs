@@ -5,19 +5,40 @@ use serde::de::DeserializeOwned;
 use super::{Built, Params, from_params};
 use crate::access::{Access, Gradients, Lab, Oracle, Suspect, WhiteBox};
 use crate::error::{Error, Result};
-use crate::estimator::black_box::{SampledMass, SampledMean};
-use crate::estimator::white_box::CertifiedMass;
+use crate::estimator::black_box::{KinkSearch, SampledMass, SampledMoments};
+use crate::estimator::white_box::{CertifiedMass, PropagatedMoments, RegionSize};
 use crate::estimator::{Estimated, Estimator};
 use crate::population::World;
 
 /// All estimators, pairs side by side.
 pub const ESTIMATORS: &[EstimatorEntry] = &[
     EstimatorEntry {
-        name: "sampled-mean",
-        summary: "the mean answer over the domain, by Monte Carlo",
-        source: "textbook; Student 1908",
+        name: "sampled-moments",
+        summary: "mean answers, their products with inputs and the mass above a threshold, by Monte Carlo",
+        source: "textbook; Student 1908, Clopper, Pearson 1934",
         scope: "every domain that can be drawn from",
-        build: |params| oracle::<SampledMean>("sampled-mean", params),
+        build: |params| oracle::<SampledMoments>("sampled-moments", params),
+    },
+    EstimatorEntry {
+        name: "propagated-moments",
+        summary: "the same numbers from the weights: means and covariances, layer by layer, as if sums were normal",
+        source: "Wu et al. 2026 (arXiv 2605.05179), second order",
+        scope: "ReLU nets under normal inputs; the cube and the box to second order; no lock",
+        build: |params| white_box::<PropagatedMoments>("propagated-moments", params),
+    },
+    EstimatorEntry {
+        name: "kink-search",
+        summary: "how far the net is affine around clean inputs, by second differences of answers",
+        source: "this project",
+        scope: "inputs that move along lines; clean samples",
+        build: |params| oracle::<KinkSearch>("kink-search", params),
+    },
+    EstimatorEntry {
+        name: "region-size",
+        summary: "how far the affine piece reaches around clean inputs, exactly",
+        source: "after Hanin, Rolnick 2019; Christiano, Hilton, Lecomte, Xu 2025 for decision trees",
+        scope: "as kink-search, for ReLU nets without a lock",
+        build: |params| white_box::<RegionSize>("region-size", params),
     },
     EstimatorEntry {
         name: "sampled-mass",

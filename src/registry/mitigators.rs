@@ -7,9 +7,15 @@ use crate::mitigate::black_box::{
     FourierGlobal, LowDegreeGlobal, LowDensityFilter, PolynomialRay, ScaleUp, Smooth, Strip,
 };
 use crate::mitigate::white_box::{
+<<<<<<< HEAD
     AffineExactRay, AverageWeights, DistilFromWeights, FinePrune, FineTune, FourierAdvised,
     FourierOuterProduct, FourierPruned, FtSam, MmBd, Nad, NeuralCleanse, NoiseRetrain, ReinitLast,
     TruncateSpectrum,
+=======
+    AffineExactRay, Anp, AverageWeights, Clp, DistilFromWeights, FinePrune, FineTune,
+    FourierAdvised, FourierOuterProduct, FourierPruned, FtSam, IBau, Nad, NoiseRetrain, ReinitLast,
+    Rnp, TruncateSpectrum,
+>>>>>>> main
 };
 use crate::mitigate::{Mitigator, Nothing, Relearn};
 use crate::population::{Promise, World};
@@ -295,6 +301,7 @@ pub const MITIGATORS: &[MitigatorEntry] = &[
         build: |params| white_box::<DistilFromWeights>("distil-from-weights", params),
     },
     MitigatorEntry {
+<<<<<<< HEAD
         name: "mm-bd",
         summary: "flag a class whose largest margin stands out, and relearn if there is one",
         source: "Wang, Xiang, Miller, Kesidis 2024 (S&P)",
@@ -311,6 +318,42 @@ pub const MITIGATORS: &[MitigatorEntry] = &[
         guarantee: "none",
         applies: |world| NeuralCleanse::default().check(world).is_ok(),
         build: |params| white_box::<NeuralCleanse>("neural-cleanse", params),
+=======
+        name: "anp",
+        summary: "find the units that relative noise turns against clean inputs, and cut them",
+        source: "Wu, Wang 2021 (NeurIPS)",
+        scope: "nets with a hidden layer",
+        guarantee: "none",
+        applies: |_| true,
+        build: |params| white_box::<Anp>("anp", params),
+    },
+    MitigatorEntry {
+        name: "clp",
+        summary: "cut the units that are much louder than their layer, without data",
+        source: "Zheng et al. 2022 (ECCV); gains in canonical form: this project",
+        scope: "nets with a hidden layer",
+        guarantee: "none",
+        applies: |_| true,
+        build: |params| white_box::<Clp>("clp", params),
+    },
+    MitigatorEntry {
+        name: "rnp",
+        summary: "unlearn the clean task, and cut the units that a mask gives up to bring it back",
+        source: "Li et al. 2023 (ICML)",
+        scope: "nets with a hidden layer",
+        guarantee: "none",
+        applies: |_| true,
+        build: |params| white_box::<Rnp>("rnp", params),
+    },
+    MitigatorEntry {
+        name: "i-bau",
+        summary: "train against a universal perturbation, with the hypergradient",
+        source: "Zeng et al. 2022 (ICLR)",
+        scope: "everything",
+        guarantee: "none",
+        applies: |_| true,
+        build: |params| white_box::<IBau>("i-bau", params),
+>>>>>>> main
     },
 ];
 

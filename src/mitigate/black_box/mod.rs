@@ -19,6 +19,7 @@ pub use affine_average::{AffineAverage, Draw};
 pub use affine_contract::AffineContract;
 pub use affine_gauss::AffineGauss;
 pub use affine_ray::AffineRay;
+pub(in crate::mitigate) use affine_ray::Rays;
 pub use characters_global::{CharacterSearch, CharactersGlobal};
 pub use distil::Distil;
 pub use field_correct::{FieldCorrect, Origin};

@@ -1,22 +1,35 @@
 //! Mitigators that read the weights.
 mod affine_exact_ray;
+mod anp;
 mod average_weights;
+mod clp;
 mod consensus;
 mod distil_from_weights;
+mod exact_rays;
 mod fine_prune;
 mod fine_tune;
 mod fourier_advised;
 mod fourier_pruned;
 mod ft_sam;
+<<<<<<< HEAD
 mod mm_bd;
+=======
+mod i_bau;
+mod masks;
+>>>>>>> main
 mod nad;
 mod neural_cleanse;
 mod noise_retrain;
+mod ray_fit;
 mod reinit_last;
+mod rnp;
+mod shift;
 mod truncate_spectrum;
 
 pub use affine_exact_ray::AffineExactRay;
+pub use anp::Anp;
 pub use average_weights::AverageWeights;
+pub use clp::{Clp, Rule, Statistic};
 pub use consensus::Consensus;
 pub use distil_from_weights::DistilFromWeights;
 pub use fine_prune::FinePrune;
@@ -27,9 +40,15 @@ pub use fourier_advised::{
 };
 pub use fourier_pruned::FourierPruned;
 pub use ft_sam::FtSam;
+<<<<<<< HEAD
 pub use mm_bd::MmBd;
+=======
+pub use i_bau::IBau;
+>>>>>>> main
 pub use nad::Nad;
 pub use neural_cleanse::NeuralCleanse;
 pub use noise_retrain::NoiseRetrain;
+pub use ray_fit::LineFit;
 pub use reinit_last::ReinitLast;
+pub use rnp::Rnp;
 pub use truncate_spectrum::TruncateSpectrum;
