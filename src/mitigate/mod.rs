@@ -8,11 +8,13 @@ mod canonical;
 mod certificate;
 mod dictionary;
 mod heavy;
+mod invert;
 mod least_squares;
 mod local;
 mod low_degree;
 mod moments;
 mod plan;
+mod range;
 mod rays;
 mod repeat;
 mod screen;
@@ -204,6 +206,14 @@ pub enum Assumption {
     },
     /// The mass of inputs on which the suspect's answer is not right, as the world says what is right, is at most `mass`.
     RightBeyondMass {
+        /// The limit.
+        mass: f64,
+    },
+    /// The mass of inputs at which the suspect's gradient is farther than `distance` from the truth's, in Euclidean length, is at
+    /// most `mass`. A promise about values does not imply it.
+    GradientClose {
+        /// The cutoff.
+        distance: f64,
         /// The limit.
         mass: f64,
     },

@@ -7,9 +7,15 @@ use crate::mitigate::black_box::{
     FourierGlobal, LowDegreeGlobal, LowDensityFilter, PolynomialRay, ScaleUp, Smooth, Strip,
 };
 use crate::mitigate::white_box::{
+<<<<<<< HEAD
+    AffineExactRay, AverageWeights, DistilFromWeights, FinePrune, FineTune, FourierAdvised,
+    FourierOuterProduct, FourierPruned, FtSam, MmBd, Nad, NeuralCleanse, NoiseRetrain, ReinitLast,
+    TruncateSpectrum,
+=======
     AffineExactRay, Anp, AverageWeights, Clp, DistilFromWeights, FinePrune, FineTune,
     FourierAdvised, FourierOuterProduct, FourierPruned, FtSam, IBau, Nad, NoiseRetrain, ReinitLast,
     Rnp, TruncateSpectrum,
+>>>>>>> main
 };
 use crate::mitigate::{Mitigator, Nothing, Relearn};
 use crate::population::{Promise, World};
@@ -295,6 +301,24 @@ pub const MITIGATORS: &[MitigatorEntry] = &[
         build: |params| white_box::<DistilFromWeights>("distil-from-weights", params),
     },
     MitigatorEntry {
+<<<<<<< HEAD
+        name: "mm-bd",
+        summary: "flag a class whose largest margin stands out, and relearn if there is one",
+        source: "Wang, Xiang, Miller, Kesidis 2024 (S&P)",
+        scope: "four classes or more, inputs in a box or a range, on the cube, or normal",
+        guarantee: "none",
+        applies: |world| MmBd::default().check(world).is_ok(),
+        build: |params| gradients::<MmBd>("mm-bd", params),
+    },
+    MitigatorEntry {
+        name: "neural-cleanse",
+        summary: "find the smallest trigger of every class, unlearn those that stand out",
+        source: "Wang et al. 2019 (S&P)",
+        scope: "inputs in a box or a range, on the cube, or normal",
+        guarantee: "none",
+        applies: |world| NeuralCleanse::default().check(world).is_ok(),
+        build: |params| white_box::<NeuralCleanse>("neural-cleanse", params),
+=======
         name: "anp",
         summary: "find the units that relative noise turns against clean inputs, and cut them",
         source: "Wu, Wang 2021 (NeurIPS)",
@@ -329,6 +353,7 @@ pub const MITIGATORS: &[MitigatorEntry] = &[
         guarantee: "none",
         applies: |_| true,
         build: |params| white_box::<IBau>("i-bau", params),
+>>>>>>> main
     },
 ];
 

@@ -1,9 +1,11 @@
 //! Estimates with their intervals. Every interval is two-sided at 95%, unless its function is told another confidence.
 mod difference;
+mod gamma;
 mod proportion;
 mod summary;
 
 pub use difference::{fisher_greater, holm, newcombe, wilson};
+pub use gamma::{GAMMA_HALVINGS, Gamma};
 pub use proportion::{Proportion, binomial_tail, clopper_pearson};
 pub use summary::{
     Quantiles, mean_over_models, mean_proportion_over_models, quantile, unseen_kind,

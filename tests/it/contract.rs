@@ -57,6 +57,8 @@ const UNCHANGED_WITHOUT_SAMPLES: &[&str] = &[
     "anp",
     "rnp",
     "i-bau",
+    "mm-bd",
+    "neural-cleanse",
 ];
 
 /// Parameters of methods whose published defaults take long; the defaults themselves are tried with no sample.

@@ -16,6 +16,7 @@ mod families;
 mod fields;
 mod fourier_weights;
 mod heavy;
+mod inversion;
 mod ladder;
 mod lines;
 mod local_bars;

@@ -11,9 +11,14 @@ mod fine_tune;
 mod fourier_advised;
 mod fourier_pruned;
 mod ft_sam;
+<<<<<<< HEAD
+mod mm_bd;
+=======
 mod i_bau;
 mod masks;
+>>>>>>> main
 mod nad;
+mod neural_cleanse;
 mod noise_retrain;
 mod ray_fit;
 mod reinit_last;
@@ -35,8 +40,13 @@ pub use fourier_advised::{
 };
 pub use fourier_pruned::FourierPruned;
 pub use ft_sam::FtSam;
+<<<<<<< HEAD
+pub use mm_bd::MmBd;
+=======
 pub use i_bau::IBau;
+>>>>>>> main
 pub use nad::Nad;
+pub use neural_cleanse::NeuralCleanse;
 pub use noise_retrain::NoiseRetrain;
 pub use ray_fit::LineFit;
 pub use reinit_last::ReinitLast;
