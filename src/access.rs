@@ -56,6 +56,10 @@
 //!     }
 //! }
 //! ```
+mod owned;
+
+pub use owned::Owned;
+
 use crate::data::{Batch, Labeled, Shape};
 use crate::error::{Error, Result};
 use crate::external::External;
@@ -77,6 +81,16 @@ pub trait Oracle: Send + Sync {
 pub trait Gradients: Oracle {
     /// The gradient of `along · f(x)` by `x`, row by row. A suspect charges one gradient and two forward passes a row.
     fn gradient(&self, xs: &Batch, along: &Batch) -> Result<Batch>;
+
+    /// The answers, and with them the gradient of `along · f(x)` by `x`, where `along` is told the answers and says which way.
+    ///
+    /// A gradient is pulled back through a pass that has computed the answer, so both together cost what a gradient does: a
+    /// suspect charges one gradient, no query and two forward passes a row. The answers are those that a query gives.
+    fn answers_and_gradient(
+        &self,
+        xs: &Batch,
+        along: &mut dyn FnMut(&Batch) -> Batch,
+    ) -> Result<(Batch, Batch)>;
 }
 
 /// White-box access: all of the above, and the net itself.
@@ -234,6 +248,16 @@ impl Metered<Net> {
             clean_labels: 0,
         })
     }
+
+    /// Checks that `along` has a direction for each row of `xs`.
+    fn check_along(&self, xs: &Batch, along: &Batch) -> Result<()> {
+        crate::data::check("directions of a gradient", along, self.model.shape().outputs)?;
+        if along.nrows() != xs.nrows() {
+            let want = format!("one direction for each of the {} inputs is needed", xs.nrows());
+            return Err(Error::parameter("along", format!("{} rows", along.nrows()), want));
+        }
+        Ok(())
+    }
 }
 
 impl Oracle for Metered<Net> {
@@ -250,14 +274,24 @@ impl Oracle for Metered<Net> {
 
 impl Gradients for Metered<Net> {
     fn gradient(&self, xs: &Batch, along: &Batch) -> Result<Batch> {
+        self.check_along(xs, along)?;
         let flops = 2 * self.model.forward_flops();
-        crate::data::check("directions of a gradient", along, self.model.shape().outputs)?;
-        if along.nrows() != xs.nrows() {
-            let want = format!("one direction for each of the {} inputs is needed", xs.nrows());
-            return Err(Error::parameter("along", format!("{} rows", along.nrows()), want));
-        }
         self.admit(xs, Cost { gradients: 1, flops, ..Cost::default() })?;
         Ok(self.model.gradient_unmetered(xs, along))
+    }
+
+    fn answers_and_gradient(
+        &self,
+        xs: &Batch,
+        along: &mut dyn FnMut(&Batch) -> Batch,
+    ) -> Result<(Batch, Batch)> {
+        let flops = 2 * self.model.forward_flops();
+        self.admit(xs, Cost { gradients: 1, flops, ..Cost::default() })?;
+        let answers = self.model.forward_unmetered(xs);
+        let along = along(&answers);
+        self.check_along(xs, &along)?;
+        let gradient = self.model.gradient_unmetered(xs, &along);
+        Ok((answers, gradient))
     }
 }
 
@@ -323,35 +357,6 @@ impl Samples<'_> {
 impl std::fmt::Debug for Samples<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Samples").field("drawn", &self.cursor.drawn).finish_non_exhaustive()
-    }
-}
-
-/// A net of the mitigator's own: its arithmetic is charged, but no query is.
-#[derive(Debug)]
-pub struct Owned<'a> {
-    /// The net.
-    pub net: Net,
-    /// Where its arithmetic is charged.
-    pub ledger: &'a Ledger,
-}
-
-impl Oracle for Owned<'_> {
-    fn shape(&self) -> Shape {
-        self.net.shape()
-    }
-
-    fn query(&self, xs: &Batch) -> Result<Batch> {
-        self.net.forward(xs, self.ledger)
-    }
-}
-
-impl<O: Oracle + ?Sized> Oracle for &O {
-    fn shape(&self) -> Shape {
-        (**self).shape()
-    }
-
-    fn query(&self, xs: &Batch) -> Result<Batch> {
-        (**self).query(xs)
     }
 }
 

@@ -175,6 +175,14 @@ where
     Ok(Built { method: AnyMitigator::Oracle(Box::new(method)), params })
 }
 
+fn gradients<M>(name: &str, params: &Params) -> Result<Built<AnyMitigator>>
+where
+    M: Mitigator<Access = dyn Gradients> + DeserializeOwned + Serialize + 'static,
+{
+    let (method, params) = from_params::<M>(name, params)?;
+    Ok(Built { method: AnyMitigator::Gradients(Box::new(method)), params })
+}
+
 fn white_box<M>(name: &str, params: &Params) -> Result<Built<AnyMitigator>>
 where
     M: Mitigator<Access = dyn WhiteBox> + DeserializeOwned + Serialize + 'static,

@@ -199,6 +199,11 @@ impl ConvexBody for Ellipsoid {
         self.shape.centre.clone()
     }
 
+    /// ‖L⁻¹ y‖ ≤ ‖L⁻¹‖ ‖y‖ in the norm that is the root of the sum of all squares.
+    fn inner_ball(&self) -> (Vec<f64>, f64) {
+        (self.anchor(), size(&self.shape.inverse).recip())
+    }
+
     /// The product of the map and a point of the ball.
     fn sample_flops(&self) -> u64 {
         2 * (self.n() as u64).pow(2)

@@ -48,6 +48,14 @@ pub trait ConvexBody: std::fmt::Debug + Send + Sync {
     /// corner simplex, the analytic centre of a polytope.
     fn anchor(&self) -> Vec<f64>;
 
+    /// The centre and the radius of a ball inside; not always the largest. Around the anchor, where the violation of the
+    /// constraints is a distance.
+    fn inner_ball(&self) -> (Vec<f64>, f64) {
+        let anchor = self.anchor();
+        let radius = (-self.excess(&anchor)).max(0.0);
+        (anchor, radius)
+    }
+
     /// Draws a point, uniformly.
     fn sample(&self, rng: &mut Rng) -> Vec<f64> {
         let mut out = vec![0.0; self.anchor().len()];

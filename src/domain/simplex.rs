@@ -46,4 +46,11 @@ impl ConvexBody for Simplex {
     fn anchor(&self) -> Vec<f64> {
         vec![0.0; self.n]
     }
+
+    /// The largest: equally far from all walls, the slanted one of which is (1 − Σ x) / √n away.
+    fn inner_ball(&self) -> (Vec<f64>, f64) {
+        let n = self.n as f64;
+        let radius = (n + n.sqrt()).recip();
+        (vec![radius; self.n], radius)
+    }
 }

@@ -2,6 +2,7 @@
 //!
 //! One method a file; black-box and white-box methods in two folders, and what both use beside them. No file here may
 //! name an attack, a trigger, the scorer or a suspect as a whole: the tests read the source and say so.
+mod affine;
 mod baseline;
 pub mod black_box;
 mod canonical;
@@ -20,6 +21,7 @@ mod smudge;
 mod soft;
 mod sparse;
 mod trial;
+mod trimmed;
 mod univariate;
 pub mod white_box;
 
@@ -200,6 +202,14 @@ pub enum Assumption {
     },
     /// The mass of inputs on which the suspect's answer is not right, as the world says what is right, is at most `mass`.
     RightBeyondMass {
+        /// The limit.
+        mass: f64,
+    },
+    /// The mass of inputs at which the suspect's gradient is farther than `distance` from the truth's, in Euclidean length, is at
+    /// most `mass`. A promise about values does not imply it.
+    GradientClose {
+        /// The cutoff.
+        distance: f64,
         /// The limit.
         mass: f64,
     },

@@ -1,12 +1,12 @@
 //! The table of mitigators.
-use super::{MitigatorEntry, black_box, white_box};
+use super::{MitigatorEntry, black_box, gradients, white_box};
 use crate::data::Target;
 use crate::domain::Domain;
 use crate::mitigate::black_box::{
-    AffineAverage, AffineContract, AffineGauss, AffineRay, CharactersGlobal, Distil, FieldCorrect,
+    AffineAverage, AffineContract, AffineGauss, AffineLeastTrimmed, AffineRay, CharactersGlobal, Distil, FieldCorrect,
     FourierGlobal, LowDegreeGlobal, LowDensityFilter, PolynomialRay, ScaleUp, Smooth, Strip,
 };
-use crate::mitigate::white_box::{AffineExactRay, FinePrune};
+use crate::mitigate::white_box::{AffineExactRay, AffineGradient, FinePrune};
 use crate::mitigate::{Mitigator, Nothing, Relearn};
 use crate::population::{Promise, World};
 
@@ -194,6 +194,24 @@ pub const MITIGATORS: &[MitigatorEntry] = &[
         guarantee: "every answer exact, with a failure probability",
         applies: |world| FieldCorrect::default().check(world).is_ok(),
         build: |params| black_box::<FieldCorrect>("field-correct", params),
+    },
+    MitigatorEntry {
+        name: "affine-gradient",
+        summary: "a median of a few input gradients is the slope, and the middle value gives the intercept",
+        source: "this project; proof in its header",
+        scope: "a real-valued, nearly affine truth; uniform on a known convex body or the cube, or normal inputs",
+        guarantee: "under a promise about gradients, an error bar and a failure probability once for all answers",
+        applies: |world| AffineGradient::default().check(world).is_ok(),
+        build: |params| gradients::<AffineGradient>("affine-gradient", params),
+    },
+    MitigatorEntry {
+        name: "affine-least-trimmed",
+        summary: "an affine function by least trimmed squares from uniform queries",
+        source: "Rousseeuw 1984; Rousseeuw, Van Driessen 2006",
+        scope: "as affine-gradient",
+        guarantee: "none",
+        applies: |world| AffineLeastTrimmed::default().check(world).is_ok(),
+        build: |params| black_box::<AffineLeastTrimmed>("affine-least-trimmed", params),
     },
 ];
 

@@ -24,6 +24,7 @@
 //! # Ok::<(), absolve::error::Error>(())
 //! ```
 mod bounds;
+mod centre;
 mod influence;
 mod order;
 #[cfg(test)]
@@ -35,6 +36,7 @@ pub use bounds::{
     Bound, Contamination, Spread, bad_majority, bias_of_medians, group_count, group_size,
     trimmed_share, unavoidable_bias,
 };
+pub use centre::{Centre, Median};
 pub use order::median;
 
 use crate::error::{Error, Result};

@@ -107,6 +107,28 @@ pub fn check(
                 held: upper <= mass,
             }
         }
+        Assumption::GradientClose { distance, mass } => {
+            let Truth::Affine { weights, .. } = truth else { return Ok(None) };
+            let mut far = Proportion { hits: 0, of: 0 };
+            let unmetered = Ledger::new(Budget::UNLIMITED);
+            each_input(domain, rng, &mut |xs| {
+                let ones = Batch::ones((xs.nrows(), net.shape().outputs));
+                let off = net.gradient(xs, &ones, &unmetered)? - weights;
+                let lengths = off.rows().into_iter().map(|g| g.dot(&g).sqrt());
+                let block = Proportion::count(lengths.map(|l| l.is_nan() || l > distance));
+                (far.hits, far.of) = (far.hits + block.hits, far.of + block.of);
+                Ok(())
+            })?;
+            let upper = far.estimate().high;
+            AssumptionCheck {
+                statement: format!(
+                    "the mass of inputs at which the gradient is farther than {distance} from the truth's (upper end of its 95% interval) is at most {mass}"
+                ),
+                measured: upper,
+                limit: mass,
+                held: upper <= mass,
+            }
+        }
     }))
 }
 
@@ -119,6 +141,18 @@ fn each_block(
     look: &mut dyn FnMut(&Batch, &Batch),
 ) -> Result<usize> {
     let unmetered = Ledger::new(Budget::UNLIMITED);
+    each_input(domain, rng, &mut |xs| {
+        look(&net.forward(xs, &unmetered)?, &truth.at(xs));
+        Ok(())
+    })
+}
+
+/// Every vertex of a small cube, else fresh inputs, in blocks; returns how many there were.
+fn each_input(
+    domain: &Domain,
+    rng: &mut Rng,
+    look: &mut dyn FnMut(&Batch) -> Result<()>,
+) -> Result<usize> {
     let n = domain.n();
     let listed = matches!(domain, Domain::Cube { n } if *n <= MAX_EXACT);
     let total = if listed { 1 << n } else { N_SAMPLES };
@@ -128,8 +162,7 @@ fn each_block(
         let rows: Vec<Vec<f64>> = block
             .map(|index| if listed { Ok(vertex(index, n)) } else { domain.sample(rng) })
             .collect::<Result<_>>()?;
-        let xs = stack(n, rows);
-        look(&net.forward(&xs, &unmetered)?, &truth.at(&xs));
+        look(&stack(n, rows))?;
     }
     Ok(total)
 }

@@ -40,6 +40,8 @@ const NEED_NO_SAMPLES: &[&str] = &[
     "polynomial-ray",
     "field-correct",
     "smooth",
+    "affine-gradient",
+    "affine-least-trimmed",
 ];
 
 /// Clean labels that every method here gets.

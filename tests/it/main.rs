@@ -14,6 +14,7 @@ mod exchange;
 mod external;
 mod families;
 mod fields;
+mod gradients;
 mod heavy;
 mod ladder;
 mod local_bars;

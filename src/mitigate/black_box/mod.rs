@@ -2,6 +2,7 @@
 mod affine_average;
 mod affine_contract;
 mod affine_gauss;
+mod affine_least_trimmed;
 mod affine_ray;
 mod characters_global;
 mod distil;
@@ -17,6 +18,7 @@ mod strip;
 pub use affine_average::{AffineAverage, Draw};
 pub use affine_contract::AffineContract;
 pub use affine_gauss::AffineGauss;
+pub use affine_least_trimmed::AffineLeastTrimmed;
 pub use affine_ray::AffineRay;
 pub use characters_global::{CharacterSearch, CharactersGlobal};
 pub use distil::{Distil, Labels};
