@@ -4,8 +4,8 @@
 //! operations an answer.
 use ndarray::Array1;
 
-use super::rays::check_affine;
 use super::Repaired;
+use super::rays::check_affine;
 use crate::access::{Lab, Oracle};
 use crate::data::{Batch, Target, check_size, stack};
 use crate::domain::Domain;
@@ -52,12 +52,7 @@ pub(super) enum Vertices {
 }
 
 /// Draws `count` inputs as inputs are spread. Charges n operations and what the body's sampler takes for each.
-pub(super) fn draw(
-    domain: &Domain,
-    count: usize,
-    rng: &mut Rng,
-    ledger: &Ledger,
-) -> Result<Batch> {
+pub(super) fn draw(domain: &Domain, count: usize, rng: &mut Rng, ledger: &Ledger) -> Result<Batch> {
     let n = domain.n();
     check_size("points", count, n)?;
     ledger.flops(count as u64 * draw_flops(domain))?;

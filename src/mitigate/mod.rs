@@ -20,8 +20,10 @@ mod screen;
 mod smudge;
 mod soft;
 mod sparse;
+mod teach;
 mod trial;
 mod trimmed;
+mod tuning;
 mod univariate;
 pub mod white_box;
 
@@ -38,6 +40,8 @@ pub(crate) use rays::delta_of;
 use canonical::Canonical;
 pub use certificate::Noise;
 pub use screen::Fallback;
+pub use teach::Labels;
+pub use tuning::Tuning;
 
 use crate::access::{Access, Lab, Oracle, Owned};
 use crate::domain::Domain;

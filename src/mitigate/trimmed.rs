@@ -61,16 +61,26 @@ pub(super) fn fit(
     let (n_points, n) = xs.dim();
     let unknowns = n + 1;
     if n_points < unknowns + 2 {
-        let want = format!("{unknowns} unknowns and a residual to trim need {} at least", unknowns + 2);
+        let want =
+            format!("{unknowns} unknowns and a residual to trim need {} at least", unknowns + 2);
         return Err(Error::parameter("queries", n_points, want));
     }
     // Around their mean, where slopes and intercept do not cancel: a sum and a difference a number.
     ledger.flops((2 * n_points * n) as u64)?;
     let mean = xs.mean_axis(Axis(0)).unwrap_or_else(|| Array1::zeros(n));
-    let rows = Array2::from_shape_fn((n_points, unknowns), |(i, j)| {
-        if j < n { xs[[i, j]] - mean[j] } else { 1.0 }
-    });
-    let problem = Problem { rows, values: values.to_owned(), kept: usize::midpoint(n_points, unknowns + 1), ledger };
+    let rows =
+        Array2::from_shape_fn(
+            (n_points, unknowns),
+            |(i, j)| {
+                if j < n { xs[[i, j]] - mean[j] } else { 1.0 }
+            },
+        );
+    let problem = Problem {
+        rows,
+        values: values.to_owned(),
+        kept: usize::midpoint(n_points, unknowns + 1),
+        ledger,
+    };
 
     let mut found: Vec<(f64, Array1<f64>)> = Vec::new();
     for _ in 0..starts {
@@ -153,7 +163,8 @@ impl Problem<'_> {
         self.ledger.flops(((2 * p + 6) * n_points) as u64)?;
         let residuals = &self.values - self.rows.dot(fit);
         let mut order: Vec<usize> = (0..n_points).collect();
-        let size = |i: &usize| if residuals[*i].is_finite() { residuals[*i].abs() } else { f64::INFINITY };
+        let size =
+            |i: &usize| if residuals[*i].is_finite() { residuals[*i].abs() } else { f64::INFINITY };
         order.select_nth_unstable_by(self.kept - 1, |i, j| {
             size(i).total_cmp(&size(j)).then(i.cmp(j))
         });
@@ -168,7 +179,8 @@ impl Problem<'_> {
         let (_, nearest) = self.smallest(fit)?;
         let Some(better) = self.least_squares(&nearest)? else { return Ok(None) };
         // The sum under the new fit over the points that it was fitted to.
-        let (rows, values) = (self.rows.select(Axis(0), &nearest), self.values.select(Axis(0), &nearest));
+        let (rows, values) =
+            (self.rows.select(Axis(0), &nearest), self.values.select(Axis(0), &nearest));
         self.ledger.flops((2 * (self.rows.ncols() + 1) * nearest.len()) as u64)?;
         let left = values - rows.dot(&better);
         Ok(Some((left.dot(&left), better)))
@@ -183,7 +195,9 @@ impl Problem<'_> {
             return Ok(None);
         }
         let solved = solve(&rows.t().dot(&rows), &rows.t().dot(&values));
-        Ok(solved.map(|fit| fit.column(0).to_owned()).filter(|fit| fit.iter().all(|x| x.is_finite())))
+        Ok(solved
+            .map(|fit| fit.column(0).to_owned())
+            .filter(|fit| fit.iter().all(|x| x.is_finite())))
     }
 
     /// Least squares on all points near the raw fit, by a standard deviation from the h smallest residuals that is right for normal
@@ -199,7 +213,8 @@ impl Problem<'_> {
         let largest = nearest.iter().map(|i| self.values[*i].abs()).fold(0.0, f64::max);
         let deviation = consistency * (sum / h).sqrt();
         let limit = (KEPT_WITHIN * deviation).max(ROUNDING * (1.0 + largest));
-        let near: Vec<usize> = (0..residuals.len()).filter(|i| residuals[*i].abs() <= limit).collect();
+        let near: Vec<usize> =
+            (0..residuals.len()).filter(|i| residuals[*i].abs() <= limit).collect();
         let kept = near.len();
         Ok((self.least_squares(&near)?.unwrap_or(raw), kept))
     }
@@ -282,7 +297,8 @@ mod tests {
         let mut rng = Seed::new(3).stream("points");
         let ledger = crate::ledger::Ledger::new(crate::ledger::Budget::UNLIMITED);
         let few = Batch::zeros((4, 2));
-        let said = fit(&few, Array1::zeros(4).view(), 5, &mut rng, &ledger).unwrap_err().to_string();
+        let said =
+            fit(&few, Array1::zeros(4).view(), 5, &mut rng, &ledger).unwrap_err().to_string();
         assert!(said.contains("queries = 4") && said.contains("need 5"), "{said}");
         let flat = Batch::zeros((9, 2));
         let said = fit(&flat, Array1::zeros(9).view(), 5, &mut rng, &ledger).unwrap_err();

@@ -286,7 +286,7 @@ fn pack<T: Real>(layers: &[Layer]) -> Vec<Panels<T>> {
 }
 
 /// `weight · x + bias` for every row, in 64 bits.
-fn sums(layer: &Layer, xs: &Batch) -> Batch {
+pub(super) fn sums(layer: &Layer, xs: &Batch) -> Batch {
     xs.dot(&layer.weight.t()) + &layer.bias
 }
 

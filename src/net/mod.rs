@@ -2,11 +2,17 @@
 //!
 //! The only place that does tensor work. Everything that computes on a net charges a [`Ledger`](crate::ledger::Ledger).
 mod activation;
+mod align;
+mod alter;
 mod bounds;
 mod candle;
+mod coefficient;
 pub mod compile;
+mod exact_tree;
 mod exchange;
 mod file;
+mod flip_bounds;
+mod flips;
 mod fused;
 pub mod graft;
 mod kernel;
@@ -16,19 +22,26 @@ mod lock;
 mod mlp;
 mod precision;
 mod recipe;
+mod singular;
 mod stepper;
 mod tape;
 mod train;
 
 pub use activation::Activation;
+pub use align::{Matching, aligned, assign};
+pub use alter::{interpolated, noised, with_fresh_layers};
 pub use bounds::{Bounder, Bounding, Bounds, InputBox, Interval};
+pub use coefficient::{Bucket, Coefficients};
+pub use exact_tree::ExactTree;
 pub use exchange::{Activations, Imported, import, sequential, state_dict};
 pub use file::{ModelFile, Provenance};
+pub use flips::Turned;
 pub use line::{Line, Piecewise};
 pub use lock::{Layout, Lock, Verifier, seal, tagged};
 pub use mlp::{Layer, Net};
 pub use precision::Precision;
 pub use recipe::{Device, EarlyStop, Loss, Optimizer, Recipe, Schedule, Trainer};
+pub use singular::Singular;
 pub use stepper::{Stepper, loss_gradient};
 pub use tape::{LayerSlopes, Slopes, Tape};
 pub use train::{Epoch, Fit, Lesson, fit};

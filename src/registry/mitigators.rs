@@ -3,10 +3,15 @@ use super::{MitigatorEntry, black_box, gradients, white_box};
 use crate::data::Target;
 use crate::domain::Domain;
 use crate::mitigate::black_box::{
-    AffineAverage, AffineContract, AffineGauss, AffineLeastTrimmed, AffineRay, CharactersGlobal, Distil, FieldCorrect,
-    FourierGlobal, LowDegreeGlobal, LowDensityFilter, PolynomialRay, ScaleUp, Smooth, Strip,
+    AffineAverage, AffineContract, AffineGauss, AffineLeastTrimmed, AffineRay, CharactersGlobal,
+    Distil, FieldCorrect, FourierGlobal, LowDegreeGlobal, LowDensityFilter, PolynomialRay, ScaleUp,
+    Smooth, Strip,
 };
-use crate::mitigate::white_box::{AffineExactRay, AffineGradient, FinePrune};
+use crate::mitigate::white_box::{
+    AffineExactRay, AffineGradient, Anp, AverageWeights, Clp, DistilFromWeights, FinePrune,
+    FineTune, FourierAdvised, FourierOuterProduct, FourierPruned, FtSam, IBau, Nad, NoiseRetrain,
+    ReinitLast, Rnp, TruncateSpectrum,
+};
 use crate::mitigate::{Mitigator, Nothing, Relearn};
 use crate::population::{Promise, World};
 
@@ -36,11 +41,7 @@ pub const MITIGATORS: &[MitigatorEntry] = &[
         source: "after Goldwasser, Shafer, Vafa, Vaikuntanathan 2025 (arXiv 2411.03279); proof in its header",
         scope: "a Fourier-heavy truth on the cube",
         guarantee: "exact support; an output whose law does not depend on the suspect",
-        applies: |world| {
-            matches!(world.domain, Domain::Cube { .. })
-                && !matches!(world.target, Target::Classes(_))
-                && !over_a_field(world)
-        },
+        applies: fourier_heavy,
         build: |params| black_box::<FourierGlobal>("fourier-global", params),
     },
     MitigatorEntry {
@@ -196,6 +197,141 @@ pub const MITIGATORS: &[MitigatorEntry] = &[
         build: |params| black_box::<FieldCorrect>("field-correct", params),
     },
     MitigatorEntry {
+        name: "fourier-advised",
+        summary: "ask the weights for the heavy characters, believe it if clean samples leave no room for others, else search",
+        source: "this project; proof in its header",
+        scope: "a Fourier-heavy truth on the cube",
+        guarantee: "as fourier-global; whatever the suspect is, where the advice is believed",
+        applies: fourier_heavy,
+        build: |params| white_box::<FourierAdvised>("fourier-advised", params),
+    },
+    MitigatorEntry {
+        name: "fourier-outer-product",
+        summary: "as fourier-advised, advised by the average outer product of gradients",
+        source: "this project; after Radhakrishnan, Beaglehole, Pandit, Belkin 2024 (Science)",
+        scope: "a Fourier-heavy truth on the cube",
+        guarantee: "as fourier-advised",
+        applies: fourier_heavy,
+        build: |params| gradients::<FourierOuterProduct>("fourier-outer-product", params),
+    },
+    MitigatorEntry {
+        name: "fourier-pruned",
+        summary: "fourier-global, whose tables spare the coordinates that bounds on the weights rule out",
+        source: "this project; proof in its header",
+        scope: "a Fourier-heavy truth on the cube",
+        guarantee: "as fourier-global",
+        applies: fourier_heavy,
+        build: |params| white_box::<FourierPruned>("fourier-pruned", params),
+    },
+    MitigatorEntry {
+        name: "fine-tune",
+        summary: "train all layers on, on clean samples",
+        source: "Liu, Xie, Srivastava 2017 (ICCD); defaults of BackdoorBench, Wu et al. 2022",
+        scope: "everything",
+        guarantee: "none",
+        applies: |_| true,
+        build: |params| white_box::<FineTune>("fine-tune", params),
+    },
+    MitigatorEntry {
+        name: "ft-sam",
+        summary: "fine-tune along slopes at the worst weights nearby",
+        source: "Zhu, Wei, Shen, Fan, Wu 2023 (ICCV)",
+        scope: "everything",
+        guarantee: "none",
+        applies: |_| true,
+        build: |params| white_box::<FtSam>("ft-sam", params),
+    },
+    MitigatorEntry {
+        name: "nad",
+        summary: "fine-tune towards the attention of a fine-tuned copy",
+        source: "Li, Lyu, Koren, Lyu, Li, Ma 2021 (ICLR)",
+        scope: "nets with a hidden layer",
+        guarantee: "none",
+        applies: |_| true,
+        build: |params| white_box::<Nad>("nad", params),
+    },
+    MitigatorEntry {
+        name: "truncate-spectrum",
+        summary: "keep the largest singular values of every layer",
+        source: "this project; after Eckart, Young 1936 and Sharma, Ash, Misra 2024 (ICLR)",
+        scope: "everything",
+        guarantee: "none",
+        applies: |_| true,
+        build: |params| white_box::<TruncateSpectrum>("truncate-spectrum", params),
+    },
+    MitigatorEntry {
+        name: "noise-retrain",
+        summary: "noise on all weights, then fine-tune",
+        source: "this project",
+        scope: "everything",
+        guarantee: "none",
+        applies: |_| true,
+        build: |params| white_box::<NoiseRetrain>("noise-retrain", params),
+    },
+    MitigatorEntry {
+        name: "reinit-last",
+        summary: "draw the last layers anew, then fine-tune",
+        source: "Adi, Baum, Cisse, Pinkas, Keshet 2018 (USENIX Security)",
+        scope: "nets with a hidden layer",
+        guarantee: "none",
+        applies: |_| true,
+        build: |params| white_box::<ReinitLast>("reinit-last", params),
+    },
+    MitigatorEntry {
+        name: "average-weights",
+        summary: "the mean with a net trained on clean samples, units aligned",
+        source: "Arora et al. 2024 (ACL Findings); Ainsworth, Hayase, Srinivasa 2023 (ICLR)",
+        scope: "everything",
+        guarantee: "none",
+        applies: |_| true,
+        build: |params| white_box::<AverageWeights>("average-weights", params),
+    },
+    MitigatorEntry {
+        name: "distil-from-weights",
+        summary: "as distil, but the suspect's own net learns",
+        source: "this project; the white-box twin of distil",
+        scope: "everything",
+        guarantee: "none",
+        applies: |_| true,
+        build: |params| white_box::<DistilFromWeights>("distil-from-weights", params),
+    },
+    MitigatorEntry {
+        name: "anp",
+        summary: "find the units that relative noise turns against clean inputs, and cut them",
+        source: "Wu, Wang 2021 (NeurIPS)",
+        scope: "nets with a hidden layer",
+        guarantee: "none",
+        applies: |_| true,
+        build: |params| white_box::<Anp>("anp", params),
+    },
+    MitigatorEntry {
+        name: "clp",
+        summary: "cut the units that are much louder than their layer, without data",
+        source: "Zheng et al. 2022 (ECCV); gains in canonical form: this project",
+        scope: "nets with a hidden layer",
+        guarantee: "none",
+        applies: |_| true,
+        build: |params| white_box::<Clp>("clp", params),
+    },
+    MitigatorEntry {
+        name: "rnp",
+        summary: "unlearn the clean task, and cut the units that a mask gives up to bring it back",
+        source: "Li et al. 2023 (ICML)",
+        scope: "nets with a hidden layer",
+        guarantee: "none",
+        applies: |_| true,
+        build: |params| white_box::<Rnp>("rnp", params),
+    },
+    MitigatorEntry {
+        name: "i-bau",
+        summary: "train against a universal perturbation, with the hypergradient",
+        source: "Zeng et al. 2022 (ICLR)",
+        scope: "everything",
+        guarantee: "none",
+        applies: |_| true,
+        build: |params| white_box::<IBau>("i-bau", params),
+    },
+    MitigatorEntry {
         name: "affine-gradient",
         summary: "a median of a few input gradients is the slope, and the middle value gives the intercept",
         source: "this project; proof in its header",
@@ -214,6 +350,13 @@ pub const MITIGATORS: &[MitigatorEntry] = &[
         build: |params| black_box::<AffineLeastTrimmed>("affine-least-trimmed", params),
     },
 ];
+
+/// Whether inputs are vertices of the cube, labels are numbers, and no polynomial over a finite field is promised.
+fn fourier_heavy(world: &World) -> bool {
+    matches!(world.domain, Domain::Cube { .. })
+        && !matches!(world.target, Target::Classes(_))
+        && !over_a_field(world)
+}
 
 /// Whether labels are real, inputs uniform on a known body, and no other truth than an affine one is promised.
 fn affine_on_a_body(world: &World) -> bool {

@@ -69,7 +69,8 @@ impl Centre {
     ) -> Result<Median> {
         let (k, n) = points.dim();
         charge(SELECTION * (k * n) as u64)?;
-        let start: Array1<f64> = points.columns().into_iter().map(|c| median(&mut c.to_vec())).collect();
+        let start: Array1<f64> =
+            points.columns().into_iter().map(|c| median(&mut c.to_vec())).collect();
         match self {
             Self::CoordinateWise => Ok(Median { point: start, residual: 0.0 }),
             Self::Geometric => geometric(points, start, charge),
@@ -86,7 +87,11 @@ impl Centre {
             Self::Geometric if bad < k => {
                 let share = bad as f64 / k as f64;
                 let (good, against) = (1.0 - share, share + residual);
-                if against < good { good / (good * good - against * against).sqrt() } else { f64::INFINITY }
+                if against < good {
+                    good / (good * good - against * against).sqrt()
+                } else {
+                    f64::INFINITY
+                }
             }
             _ => f64::INFINITY,
         }
@@ -172,7 +177,10 @@ mod tests {
         assert!(off.dot(&off).sqrt() < 0.0125, "{found:?}");
         let wide = array![[0.0, 0.0], [-1.0, 0.1], [1.0, 0.1]];
         let (found, _) = find(Centre::Geometric, &wide);
-        assert!(found.residual <= ENOUGH && found.point.iter().all(|x| x.abs() < 0.02), "{found:?}");
+        assert!(
+            found.residual <= ENOUGH && found.point.iter().all(|x| x.abs() < 0.02),
+            "{found:?}"
+        );
     }
 
     #[test]
@@ -204,9 +212,12 @@ mod tests {
                 _ if i < bad + (k - bad) / 2 => w[j] + away[j],
                 _ => w[j] + tilt[j],
             });
-            for (which, centre) in [Centre::CoordinateWise, Centre::Geometric].into_iter().enumerate() {
+            for (which, centre) in
+                [Centre::CoordinateWise, Centre::Geometric].into_iter().enumerate()
+            {
                 let (found, _) = find(centre, &points);
-                let off = found.point.iter().zip(&w).map(|(m, w)| (m - w).powi(2)).sum::<f64>().sqrt();
+                let off =
+                    found.point.iter().zip(&w).map(|(m, w)| (m - w).powi(2)).sum::<f64>().sqrt();
                 let most = centre.factor(n, k, bad, found.residual);
                 assert!(off <= most + 1e-9, "{centre:?}, {n}, {k}, {bad}: {off} beyond {most}");
                 widest[which] = widest[which].max(off);
@@ -218,7 +229,9 @@ mod tests {
     #[test]
     fn factors_are_the_closed_forms() {
         // 10 points, 2 bad: √(8/3), and 0.8/√(0.64 − 0.04).
-        assert!((Centre::CoordinateWise.factor(9, 10, 2, 0.0) - (8.0_f64 / 3.0).sqrt()).abs() < 1e-12);
+        assert!(
+            (Centre::CoordinateWise.factor(9, 10, 2, 0.0) - (8.0_f64 / 3.0).sqrt()).abs() < 1e-12
+        );
         assert!((Centre::Geometric.factor(9, 10, 2, 0.0) - 0.8 / 0.6_f64.sqrt()).abs() < 1e-12);
         assert!((Centre::CoordinateWise.factor(1, 10, 4, 0.0) - 1.0).abs() < 1e-12);
         assert!(Centre::CoordinateWise.factor(9, 10, 5, 0.0).is_infinite());

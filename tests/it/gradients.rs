@@ -93,7 +93,9 @@ fn nothing_asked_leaves_the_suspect_as_it_is() {
     let model = compiled(BOX, 3);
     let planted = plant(&model, "half-space", "mass = 0.1").net;
     let xs = some_inputs(&model, 50);
-    for (method, toml) in [("affine-gradient", "points = 0"), ("affine-least-trimmed", "queries = 0")] {
+    for (method, toml) in
+        [("affine-gradient", "points = 0"), ("affine-least-trimmed", "queries = 0")]
+    {
         let suspect = publish(planted.clone(), 0);
         mitigate(&suspect, &model, method, toml, |repaired| {
             assert_eq!(suspect.spent(), Cost::default());
@@ -153,10 +155,18 @@ fn a_ripple_that_no_value_shows_defeats_gradients_and_not_the_values_arm() {
     // And the promise about gradients is found broken, where that about values holds.
     let toml = "slope_error = 0.3";
     mitigate(&publish(planted.clone(), 0), &model, "affine-gradient", toml, |repaired| {
-        let held: Vec<bool> = repaired.unwrap().assumptions.iter().map(|assumption| {
-            let mut rng = seed(1).stream("check");
-            score::check(assumption, &planted, &*model.population, &mut rng).unwrap().unwrap().held
-        }).collect();
+        let held: Vec<bool> = repaired
+            .unwrap()
+            .assumptions
+            .iter()
+            .map(|assumption| {
+                let mut rng = seed(1).stream("check");
+                score::check(assumption, &planted, &*model.population, &mut rng)
+                    .unwrap()
+                    .unwrap()
+                    .held
+            })
+            .collect();
         assert_eq!(held, [true, false]);
     });
     let zigzag = ripple::Zigzag::across(&Domain::Box { n: 8 }, vec![1.0; 8], 3);
@@ -164,7 +174,11 @@ fn a_ripple_that_no_value_shows_defeats_gradients_and_not_the_values_arm() {
 }
 
 /// Runs a method on a net over the cube, where no family has affine truths: the lab is told of one.
-fn on_the_cube<M: Mitigator>(method: &M, net: &Net, look: impl FnOnce(Repaired<'_>) -> Batch) -> Batch {
+fn on_the_cube<M: Mitigator>(
+    method: &M,
+    net: &Net,
+    look: impl FnOnce(Repaired<'_>) -> Batch,
+) -> Batch {
     let model = compiled(BOX, 30);
     let suspect = Suspect::publish(net.clone(), Budget::UNLIMITED);
     let population: &dyn Population = &*model.population;
@@ -201,7 +215,8 @@ fn answers_come_with_a_gradient_for_the_price_of_the_gradient() {
     let suspect = publish(model.net.clone(), 0);
     let xs = some_inputs(&model, 7);
     let gradients = <dyn Gradients>::of(&suspect).unwrap();
-    let (answers, slopes) = gradients.answers_and_gradient(&xs, &mut |y| Batch::ones(y.dim())).unwrap();
+    let (answers, slopes) =
+        gradients.answers_and_gradient(&xs, &mut |y| Batch::ones(y.dim())).unwrap();
     let flops = 7 * 2 * model.net.forward_flops();
     assert_eq!(suspect.spent(), Cost { gradients: 7, flops, ..Cost::default() });
     assert_eq!(answers, suspect.query(&xs).unwrap());

@@ -38,9 +38,12 @@ pub(super) struct Code {
     n: usize,
 }
 
-/// The codes of one search: they share a random basis.
+/// The codes of one search: they share a random basis. They read sets of some coordinates of the cube, by default of all: delays
+/// turn those alone, and a set with other coordinates in it is read as if it had them not.
 #[derive(Debug)]
 pub(super) struct Codes {
+    n_cube: usize,
+    among: Vec<usize>,
     basis: Basis,
     field: Option<Field>,
     few: Code,
@@ -49,7 +52,9 @@ pub(super) struct Codes {
 }
 
 impl Codes {
-    pub(super) fn new(n: usize, basis: Basis) -> Self {
+    /// Codes of the sets of `among`, coordinates of a cube of `n_cube` dimensions, in a basis of as many.
+    pub(super) fn new(n_cube: usize, among: Vec<usize>, basis: Basis) -> Self {
+        let n = among.len();
         let in_basis = |check: &Vec<usize>| {
             let mut delay = Bits::empty(n);
             check.iter().for_each(|&i| delay.toggle(&basis.rows[i]));
@@ -62,13 +67,18 @@ impl Codes {
         let checks = field.as_ref().map(Field::checks).unwrap_or_default();
         let few =
             std::iter::once(none()).chain(checks.iter().map(|check| Bits::of(n, check))).collect();
-        let code = |kind, delays| Code { kind, delays, n };
+        let code = |kind, delays: Vec<Bits>| {
+            let delays = delays.iter().map(|delay| placed(n_cube, &among, delay)).collect();
+            Code { kind, delays, n }
+        };
         Self {
             few: code(Kind::Few, few),
             identity: code(Kind::Identity, identity),
             convolutional: code(Kind::Convolutional, convolutional),
+            n_cube,
             basis,
             field,
+            among,
         }
     }
 
@@ -82,6 +92,12 @@ impl Codes {
 
     /// The sets that the signs of `soft`, one a delay, may belong to.
     pub(super) fn candidates(&self, kind: Kind, soft: &[f64]) -> Vec<Bits> {
+        let read = self.read(kind, soft);
+        read.iter().map(|set| placed(self.n_cube, &self.among, set)).collect()
+    }
+
+    /// The same as sets of so many coordinates as are read.
+    fn read(&self, kind: Kind, soft: &[f64]) -> Vec<Bits> {
         let n = self.identity.n;
         let polarities = [1.0, -1.0];
         let from_bits = |bits: Vec<bool>| {
@@ -124,6 +140,12 @@ impl Codes {
     }
 }
 
+/// A set of some coordinates as a set of the cube's.
+fn placed(n_cube: usize, among: &[usize], set: &Bits) -> Bits {
+    let members: Vec<usize> = set.members().into_iter().map(|i| among[i]).collect();
+    Bits::of(n_cube, &members)
+}
+
 impl Code {
     /// The sign of `set` at every delay.
     pub(super) fn signs(&self, set: &Bits) -> Vec<f64> {
@@ -150,7 +172,7 @@ mod tests {
     fn every_code_reads_back_a_set_from_its_signs_up_to_the_common_one() {
         let mut rng = Seed::new(3).stream("code");
         for n in [4, 30, 100] {
-            let codes = Codes::new(n, Basis::random(n, &mut rng));
+            let codes = Codes::new(n, (0..n).collect(), Basis::random(n, &mut rng));
             for kind in [Kind::Few, Kind::Identity, Kind::Convolutional] {
                 let any = Bits::random(n, &mut rng);
                 let set = if kind == Kind::Few { Bits::of(n, &[0, n - 1]) } else { any };

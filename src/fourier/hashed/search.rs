@@ -38,6 +38,7 @@ const MOST_TABLES: usize = 60;
 /// One run.
 pub(super) struct Run<'a, 'q> {
     search: &'a HashedSearch,
+    among: Vec<usize>,
     asker: Asker<'q>,
     rng: &'a mut Rng,
     guides: Vec<Pilot>,
@@ -52,6 +53,7 @@ pub(super) struct Run<'a, 'q> {
 impl<'a, 'q> Run<'a, 'q> {
     pub(super) fn new(
         search: &'a HashedSearch,
+        among: Vec<usize>,
         questions: &'q mut dyn Questions,
         rng: &'a mut Rng,
     ) -> Self {
@@ -60,6 +62,7 @@ impl<'a, 'q> Run<'a, 'q> {
         let (guides, tables, known, last) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         Self {
             search,
+            among,
             asker,
             rng,
             guides,
@@ -105,8 +108,8 @@ impl<'a, 'q> Run<'a, 'q> {
             return Ok(Err(why));
         }
         let mut strikes = if self.lies_on_few_coordinates()? { 0 } else { MOST_STRIKES };
-        let basis = Basis::random(self.search.n, self.rng);
-        let codes = Codes::new(self.search.n, basis);
+        let basis = Basis::random(self.among.len(), self.rng);
+        let codes = Codes::new(self.search.n, self.among.clone(), basis);
         let n_heavy = self.n_heavy();
         let mut larger = 0;
         let most = 16.0 * (self.search.bound / self.search.tau).powi(2);

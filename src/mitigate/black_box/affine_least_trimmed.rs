@@ -59,7 +59,8 @@ impl AffineLeastTrimmed {
         let least = n + 3;
         match self.queries {
             Some(queries @ 1..) if queries < least => {
-                let want = format!("{} unknowns and a residual to trim need {least} at least", n + 1);
+                let want =
+                    format!("{} unknowns and a residual to trim need {least} at least", n + 1);
                 Err(Error::parameter("queries", queries, want))
             }
             Some(queries) => Ok(queries),

@@ -27,7 +27,9 @@
 //! the rung of gradients. A lock is not seen: a gradient away from the inputs that it opens for is that of the layers.
 use serde::{Deserialize, Serialize};
 
-use super::super::affine::{Draws, Vertices, answering, check_world, draw, intercept, radius, untouched};
+use super::super::affine::{
+    Draws, Vertices, answering, check_world, draw, intercept, radius, untouched,
+};
 use super::super::rays::delta_of;
 use super::super::{Assumption, Claim, Guarantee, Mitigator, Plan, Repaired};
 use crate::access::{Gradients, Lab};
@@ -117,7 +119,10 @@ impl Mitigator for AffineGradient {
             close.delta + 2.0 * radius * slope
         });
         Ok(Some(Plan {
-            steps: format!("an affine function, from {} gradients before the first answer", draws.points),
+            steps: format!(
+                "an affine function, from {} gradients before the first answer",
+                draws.points
+            ),
             failure_probability: claimed.map(|_| draws.failure),
             error_bar: bar,
             ..Plan::default()
@@ -144,7 +149,8 @@ impl Mitigator for AffineGradient {
         let repaired = answering(METHOD, &found.point, intercept, lab)?;
         let Some(close) = closeness else {
             notes.push(
-                "no slope_error or no delta is given or promised, so answers carry no error bar".to_owned(),
+                "no slope_error or no delta is given or promised, so answers carry no error bar"
+                    .to_owned(),
             );
             return Ok(Repaired { notes, ..repaired });
         };
@@ -158,7 +164,8 @@ impl Mitigator for AffineGradient {
         };
         let normal = matches!(domain, Domain::Gauss { .. });
         if !slope_bar.is_finite() {
-            notes.push("the geometric median was not found well enough for an error bar".to_owned());
+            notes
+                .push("the geometric median was not found well enough for an error bar".to_owned());
             return Ok(Repaired { notes, ..repaired });
         }
         let said = match bar {

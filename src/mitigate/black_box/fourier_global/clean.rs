@@ -25,41 +25,55 @@ const MOMENT_SHARE: f64 = 0.125;
 const CHOICE_SHARE: f64 = 0.375;
 
 /// Both shares together: what is left is for the queries.
-pub(super) const SHARE: f64 = MOMENT_SHARE + CHOICE_SHARE;
+pub(in super::super::super) const SHARE: f64 = MOMENT_SHARE + CHOICE_SHARE;
 
 /// Most sets that may be listed: 8 B²/τ². At most 16 B²/τ² can have a coefficient of τ/4 in a function of that bound.
-pub(super) fn most_listed(tau: f64, bound: f64) -> usize {
+pub(in super::super::super) fn most_listed(tau: f64, bound: f64) -> usize {
     (8.0 * (bound / tau).powi(2)).ceil() as usize
 }
 
 /// Clean samples in the order in which they were drawn.
-pub(super) struct Clean {
+pub(in super::super::super) struct Clean {
     blocks: Vec<Labeled>,
     n: usize,
 }
 
 impl Clean {
-    pub(super) fn new() -> Self {
+    pub(in super::super::super) fn new() -> Self {
         Self { blocks: Vec::new(), n: 0 }
     }
 
     /// The largest label in absolute value.
-    pub(super) fn largest(&self) -> f64 {
+    pub(in super::super::super) fn largest(&self) -> f64 {
         self.blocks.iter().flat_map(|block| &block.ys).map(|y| y.abs()).fold(0.0, f64::max)
     }
 
     /// How many there are.
-    pub(super) fn len(&self) -> usize {
+    pub(in super::super::super) fn len(&self) -> usize {
         self.n
     }
 
     /// Draws until there are `n`.
-    pub(super) fn draw_to(&mut self, n: usize, lab: &mut Lab<'_>) -> Result<()> {
+    pub(in super::super::super) fn draw_to(&mut self, n: usize, lab: &mut Lab<'_>) -> Result<()> {
         if n > self.n {
             self.blocks.push(lab.clean.draw(n - self.n)?);
             self.n = n;
         }
         Ok(())
+    }
+
+    /// All, in order.
+    pub(in super::super::super) fn rows(&self) -> impl Iterator<Item = (Vec<f64>, f64)> {
+        let of_block = |block: &'_ Labeled| -> Vec<(Vec<f64>, f64)> {
+            let rows = block.xs.rows().into_iter().zip(&block.ys);
+            rows.map(|(x, y)| (x.to_vec(), *y)).collect()
+        };
+        self.blocks.iter().flat_map(of_block)
+    }
+
+    /// How many of the first samples say how many are drawn to choose.
+    pub(in super::super::super) fn n_first((tau, bound, failure): (f64, f64, f64)) -> usize {
+        (8.0 * (1.0 / (MOMENT_SHARE * failure)).ln() * bound / tau).ceil() as usize
     }
 
     /// The sum of `of(x, y)` over all, in order.
@@ -74,17 +88,17 @@ impl Clean {
     }
 
     /// Draws what it takes to tell coefficients of 0 from those of τ, whatever is listed.
-    pub(super) fn draw_to_choose(
+    pub(in super::super::super) fn draw_to_choose(
         &mut self,
         (tau, bound, failure): (f64, f64, f64),
         lab: &mut Lab<'_>,
     ) -> Result<()> {
-        let n_first = (8.0 * (1.0 / (MOMENT_SHARE * failure)).ln() * bound / tau).ceil();
-        self.draw_to(n_first as usize, lab)?;
+        let n_first = Self::n_first((tau, bound, failure));
+        self.draw_to(n_first, lab)?;
         lab.ledger.flops(2 * self.n as u64)?;
         let mean = self.sum(|_, y| y * y) / self.n as f64;
         self.draw_to(
-            n_to_choose(tau, bound, failure, second_moment(mean, n_first, bound, failure)),
+            n_to_choose(tau, bound, failure, second_moment(mean, n_first as f64, bound, failure)),
             lab,
         )
     }

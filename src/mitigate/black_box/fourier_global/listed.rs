@@ -63,10 +63,20 @@ pub(super) fn way(search: Search, plan: &HeavySearch) -> Way {
     }
 }
 
+/// The fewest queries that any run asks, if its limit on queries allows them: of the hashed search a first pilot, three guides and as
+/// many pairs as a guide has points.
+pub(super) fn least_queries(search: Search, plan: &HeavySearch) -> u64 {
+    match way(search, plan) {
+        Way::Whole => 1 << plan.n,
+        Way::Tree => plan.queries(),
+        Way::Hashed => (1 << plan.n.min(6)) + 4 * (1 << plan.n.min(5)),
+    }
+}
+
 /// Lists the heavy characters of `suspect`.
 pub(super) fn list(
     method: &FourierGlobal,
-    plan: &HeavySearch,
+    (plan, among): (&HeavySearch, Option<Vec<usize>>),
     suspect: &dyn Oracle,
     lab: &Lab<'_>,
 ) -> Result<Listed> {
@@ -92,7 +102,8 @@ pub(super) fn list(
         }
         Way::Hashed => {
             let search = hashed(method, plan);
-            let found = search.run(&mut asked, &mut lab.seed.stream("hashed"))?;
+            let among = among.unwrap_or_else(|| (0..plan.n).collect());
+            let found = search.run_among(among, &mut asked, &mut lab.seed.stream("hashed"))?;
             Ok(Listed::hashed(found, plan))
         }
     }

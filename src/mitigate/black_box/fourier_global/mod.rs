@@ -37,7 +37,7 @@ use crate::domain::Domain;
 use crate::error::{Error, Result};
 use crate::fourier::{Certificate, FourierSum, HeavySearch, Promised, Term};
 use crate::population::{Promise, World};
-use clean::Clean;
+pub(in super::super) use clean::{Clean, SHARE, most_listed};
 use listed::{Listed, MAX_WHOLE, Way};
 use rounded::Rounded;
 
@@ -122,11 +122,24 @@ impl Mitigator for FourierGlobal {
     }
 
     fn mitigate<'a>(&self, suspect: &'a Self::Access, lab: &mut Lab<'a>) -> Result<Repaired<'a>> {
+        self.search_from(suspect, lab, Clean::new(), None)
+    }
+}
+
+impl FourierGlobal {
+    /// The method with clean samples that are drawn already, and with tables for the sets of some coordinates only: see
+    /// [`crate::fourier::HashedSearch::run_among`]. The other ways of searching do not look at those.
+    pub(in super::super) fn search_from<'a>(
+        &self,
+        suspect: &dyn Oracle,
+        lab: &mut Lab<'a>,
+        mut clean: Clean,
+        among: Option<Vec<usize>>,
+    ) -> Result<Repaired<'a>> {
         self.check(&lab.world)?;
         let plan = self.plan(&lab.world)?;
         let HeavySearch { tau, bound, .. } = plan;
-        let mut listed = listed::list(self, &plan, suspect, lab)?;
-        let mut clean = Clean::new();
+        let mut listed = listed::list(self, (&plan, among), suspect, lab)?;
         let mut failure = listed.proved.map_or(0.0, |(_, failure)| failure);
         if listed.to_be_chosen {
             clean.draw_to_choose((tau, bound, self.failure), lab)?;
@@ -137,10 +150,7 @@ impl Mitigator for FourierGlobal {
             listed.supports = kept.into_iter().map(|term| term.support).collect();
             listed.planted(&gone, tau);
         }
-        let n_terms = listed.supports.len();
-        let n_samples = (n_terms as f64 * bound * bound / self.accuracy).ceil() as usize;
-        clean.draw_to(n_samples.max(clean.len()), lab)?;
-        let terms = clean.values(&listed.supports, lab)?;
+        let terms = self.values(&listed.supports, &mut clean, bound, lab)?;
         listed.doubts(&terms, &clean, &plan, lab)?;
 
         // A claim whose assumption the run itself has refuted is not made.
@@ -165,9 +175,44 @@ impl Mitigator for FourierGlobal {
         let repaired = Repaired { guarantee, assumptions, notes, canonical, ..repaired };
         Ok(if self.round { Rounded::of(repaired, lab.ledger) } else { repaired })
     }
-}
 
-impl FourierGlobal {
+    /// The lemma's function F on `supports`: as many clean samples as their number asks for, or all that are drawn.
+    fn values(
+        &self,
+        supports: &[Vec<usize>],
+        clean: &mut Clean,
+        bound: f64,
+        lab: &mut Lab<'_>,
+    ) -> Result<Vec<Term>> {
+        let n_samples = (supports.len() as f64 * bound * bound / self.accuracy).ceil() as usize;
+        clean.draw_to(n_samples.max(clean.len()), lab)?;
+        clean.values(supports, lab)
+    }
+
+    /// What this method gives back for a list from elsewhere: clean samples choose from it, and give the values.
+    pub(in super::super) fn from_list(
+        &self,
+        list: &[Vec<usize>],
+        clean: &mut Clean,
+        lab: &mut Lab<'_>,
+    ) -> Result<FourierSum> {
+        let HeavySearch { tau, bound, .. } = self.plan(&lab.world)?;
+        clean.draw_to_choose((tau, bound, self.failure), lab)?;
+        let kept = clean.values(list, lab)?.into_iter();
+        let kept = kept.filter(|term| term.value.abs() >= tau / 2.0).map(|term| term.support);
+        Ok(FourierSum::new(self.values(&kept.collect::<Vec<_>>(), clean, bound, lab)?))
+    }
+
+    /// The fewest queries that any run asks.
+    pub(in super::super) fn least_queries(&self, plan: &HeavySearch) -> u64 {
+        listed::least_queries(self.search, plan)
+    }
+
+    /// Whether the search is the hashed one, which has tables.
+    pub(in super::super) fn searches_by_tables(&self, plan: &HeavySearch) -> bool {
+        listed::way(self.search, plan) == Way::Hashed
+    }
+
     /// What is claimed under a promise.
     fn statement(&self, promise: Promised, tau: f64) -> String {
         let quarter = tau / 4.0;
@@ -194,7 +239,7 @@ impl FourierGlobal {
     }
 
     /// What to look for, after a check that it makes sense here and is not too much.
-    fn plan(&self, world: &World) -> Result<HeavySearch> {
+    pub(in super::super) fn plan(&self, world: &World) -> Result<HeavySearch> {
         let plan = self.search(world)?;
         let HeavySearch { tau, bound, .. } = plan;
         if bound * bound / self.accuracy > MOST_SAMPLES {
