@@ -17,6 +17,7 @@ mod plan;
 mod rays;
 mod repeat;
 mod screen;
+mod smoothed;
 mod smudge;
 mod soft;
 mod sparse;
@@ -40,6 +41,7 @@ pub(crate) use rays::delta_of;
 use canonical::Canonical;
 pub use certificate::Noise;
 pub use screen::Fallback;
+pub use smoothed::Smoothing;
 pub use teach::Labels;
 pub use tuning::Tuning;
 

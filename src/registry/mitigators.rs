@@ -1,16 +1,17 @@
 //! The table of mitigators.
+use super::scopes::{affine_on_a_body, curved, fourier_heavy, over_a_field};
 use super::{MitigatorEntry, black_box, gradients, white_box};
 use crate::data::Target;
 use crate::domain::Domain;
 use crate::mitigate::black_box::{
     AffineAverage, AffineContract, AffineGauss, AffineLeastTrimmed, AffineRay, CharactersGlobal,
     Distil, FieldCorrect, FourierGlobal, LowDegreeGlobal, LowDensityFilter, PolynomialRay, ScaleUp,
-    Smooth, Strip,
+    Smooth, SmoothedDifference, Strip,
 };
 use crate::mitigate::white_box::{
     AffineExactRay, AffineGradient, Anp, AverageWeights, Clp, DistilFromWeights, FinePrune,
-    FineTune, FourierAdvised, FourierOuterProduct, FourierPruned, FtSam, IBau, Nad, NoiseRetrain,
-    ReinitLast, Rnp, TruncateSpectrum,
+    FineTune, FourierAdvised, FourierOuterProduct, FourierPruned, FtSam, IBau, MmBd, Nad,
+    NoiseRetrain, ReinitLast, Rnp, SmoothedGradient, TruncateSpectrum,
 };
 use crate::mitigate::{Mitigator, Nothing, Relearn};
 use crate::population::{Promise, World};
@@ -349,30 +350,31 @@ pub const MITIGATORS: &[MitigatorEntry] = &[
         applies: |world| AffineLeastTrimmed::default().check(world).is_ok(),
         build: |params| black_box::<AffineLeastTrimmed>("affine-least-trimmed", params),
     },
+    MitigatorEntry {
+        name: "smoothed-gradient",
+        summary: "means of input gradients around a few centres, their median is the slope",
+        source: "this project; Stein 1981",
+        scope: "a real-valued, nearly affine truth; uniform on a known convex body, or normal inputs",
+        guarantee: "none",
+        applies: |world| SmoothedGradient::default().check(world).is_ok(),
+        build: |params| gradients::<SmoothedGradient>("smoothed-gradient", params),
+    },
+    MitigatorEntry {
+        name: "smoothed-difference",
+        summary: "as smoothed-gradient, by differences of answers at random pairs",
+        source: "Flaxman, Kalai, McMahan 2005; Nesterov, Spokoiny 2017",
+        scope: "as smoothed-gradient",
+        guarantee: "none",
+        applies: |world| SmoothedDifference::default().check(world).is_ok(),
+        build: |params| black_box::<SmoothedDifference>("smoothed-difference", params),
+    },
+    MitigatorEntry {
+        name: "mm-bd",
+        summary: "if one class wins by an unusually large margin somewhere, relearn",
+        source: "Wang et al. 2024 (IEEE S&P)",
+        scope: "at least four classes, inputs in a range, a box or the cube",
+        guarantee: "none",
+        applies: |world| MmBd::default().check(world).is_ok(),
+        build: |params| gradients::<MmBd>("mm-bd", params),
+    },
 ];
-
-/// Whether inputs are vertices of the cube, labels are numbers, and no polynomial over a finite field is promised.
-fn fourier_heavy(world: &World) -> bool {
-    matches!(world.domain, Domain::Cube { .. })
-        && !matches!(world.target, Target::Classes(_))
-        && !over_a_field(world)
-}
-
-/// Whether labels are real, inputs uniform on a known body, and no other truth than an affine one is promised.
-fn affine_on_a_body(world: &World) -> bool {
-    world.target == Target::Real && world.domain.body().is_some() && !curved(world)
-}
-
-/// Whether a polynomial over a finite field is promised, of which no least coefficient is.
-fn over_a_field(world: &World) -> bool {
-    matches!(world.promise, Promise::LowDegree { .. })
-}
-
-/// Whether the promised truth need not be affine.
-fn curved(world: &World) -> bool {
-    match world.promise {
-        Promise::Polynomial { degree, .. } => degree > 1,
-        Promise::Characters { .. } => true,
-        _ => false,
-    }
-}

@@ -28,6 +28,7 @@ mod pruning;
 mod pruning_backdoors;
 mod resume;
 mod smoothable;
+mod smoothed_slopes;
 mod smoothing;
 mod support;
 mod tidy;

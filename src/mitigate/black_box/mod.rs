@@ -13,6 +13,7 @@ mod low_density_filter;
 mod polynomial_ray;
 mod scale_up;
 mod smooth;
+mod smoothed_difference;
 mod strip;
 
 pub use super::teach::Labels;
@@ -30,4 +31,5 @@ pub use low_density_filter::{LowDensityFilter, Score};
 pub use polynomial_ray::{Answers, Points, PolynomialRay, RayFit};
 pub use scale_up::ScaleUp;
 pub use smooth::{Certificate, Certified, Smooth, Smoothed};
+pub use smoothed_difference::SmoothedDifference;
 pub use strip::{Overlay, Strip};

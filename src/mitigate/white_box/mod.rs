@@ -13,11 +13,13 @@ mod fourier_pruned;
 mod ft_sam;
 mod i_bau;
 mod masks;
+mod mm_bd;
 mod nad;
 mod noise_retrain;
 mod reinit_last;
 mod rnp;
 mod shift;
+mod smoothed_gradient;
 mod truncate_spectrum;
 
 pub use affine_exact_ray::AffineExactRay;
@@ -36,8 +38,10 @@ pub use fourier_advised::{
 pub use fourier_pruned::FourierPruned;
 pub use ft_sam::FtSam;
 pub use i_bau::IBau;
+pub use mm_bd::MmBd;
 pub use nad::Nad;
 pub use noise_retrain::NoiseRetrain;
 pub use reinit_last::ReinitLast;
 pub use rnp::Rnp;
+pub use smoothed_gradient::SmoothedGradient;
 pub use truncate_spectrum::TruncateSpectrum;
