@@ -14,7 +14,7 @@ use crate::mitigate::white_box::{
     NoiseRetrain, ReinitLast, Rnp, SmoothedGradient, TruncateSpectrum,
 };
 use crate::mitigate::{Mitigator, Nothing, Relearn};
-use crate::population::{Promise, World};
+use crate::population::Promise;
 
 /// All mitigators, in the order of reports.
 pub const MITIGATORS: &[MitigatorEntry] = &[
