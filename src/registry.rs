@@ -4,6 +4,7 @@ mod attacks;
 mod estimators;
 mod mitigators;
 mod obfuscation;
+mod scopes;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

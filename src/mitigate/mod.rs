@@ -2,6 +2,7 @@
 //!
 //! One method a file; black-box and white-box methods in two folders, and what both use beside them. No file here may
 //! name an attack, a trigger, the scorer or a suspect as a whole: the tests read the source and say so.
+mod affine;
 mod baseline;
 pub mod black_box;
 mod canonical;
@@ -18,11 +19,13 @@ mod range;
 mod rays;
 mod repeat;
 mod screen;
+mod smoothed;
 mod smudge;
 mod soft;
 mod sparse;
 mod teach;
 mod trial;
+mod trimmed;
 mod tuning;
 mod univariate;
 pub mod white_box;
@@ -40,6 +43,7 @@ pub(crate) use rays::delta_of;
 use canonical::Canonical;
 pub use certificate::Noise;
 pub use screen::Fallback;
+pub use smoothed::Smoothing;
 pub use teach::Labels;
 pub use tuning::Tuning;
 

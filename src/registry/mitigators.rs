@@ -1,24 +1,20 @@
 //! The table of mitigators.
+use super::scopes::{affine_on_a_body, curved, fourier_heavy, over_a_field};
 use super::{MitigatorEntry, black_box, gradients, white_box};
 use crate::data::Target;
 use crate::domain::Domain;
 use crate::mitigate::black_box::{
-    AffineAverage, AffineContract, AffineGauss, AffineRay, CharactersGlobal, Distil, FieldCorrect,
-    FourierGlobal, LowDegreeGlobal, LowDensityFilter, PolynomialRay, ScaleUp, Smooth, Strip,
+    AffineAverage, AffineContract, AffineGauss, AffineLeastTrimmed, AffineRay, CharactersGlobal,
+    Distil, FieldCorrect, FourierGlobal, LowDegreeGlobal, LowDensityFilter, PolynomialRay, ScaleUp,
+    Smooth, SmoothedDifference, Strip,
 };
 use crate::mitigate::white_box::{
-<<<<<<< HEAD
-    AffineExactRay, AverageWeights, DistilFromWeights, FinePrune, FineTune, FourierAdvised,
-    FourierOuterProduct, FourierPruned, FtSam, MmBd, Nad, NeuralCleanse, NoiseRetrain, ReinitLast,
-    TruncateSpectrum,
-=======
-    AffineExactRay, Anp, AverageWeights, Clp, DistilFromWeights, FinePrune, FineTune,
-    FourierAdvised, FourierOuterProduct, FourierPruned, FtSam, IBau, Nad, NoiseRetrain, ReinitLast,
-    Rnp, TruncateSpectrum,
->>>>>>> main
+    AffineExactRay, AffineGradient, Anp, AverageWeights, Clp, DistilFromWeights, FinePrune,
+    FineTune, FourierAdvised, FourierOuterProduct, FourierPruned, FtSam, IBau, MmBd, Nad,
+    NeuralCleanse, NoiseRetrain, ReinitLast, Rnp, SmoothedGradient, TruncateSpectrum,
 };
 use crate::mitigate::{Mitigator, Nothing, Relearn};
-use crate::population::{Promise, World};
+use crate::population::Promise;
 
 /// All mitigators, in the order of reports.
 pub const MITIGATORS: &[MitigatorEntry] = &[
@@ -301,7 +297,6 @@ pub const MITIGATORS: &[MitigatorEntry] = &[
         build: |params| white_box::<DistilFromWeights>("distil-from-weights", params),
     },
     MitigatorEntry {
-<<<<<<< HEAD
         name: "mm-bd",
         summary: "flag a class whose largest margin stands out, and relearn if there is one",
         source: "Wang, Xiang, Miller, Kesidis 2024 (S&P)",
@@ -318,7 +313,8 @@ pub const MITIGATORS: &[MitigatorEntry] = &[
         guarantee: "none",
         applies: |world| NeuralCleanse::default().check(world).is_ok(),
         build: |params| white_box::<NeuralCleanse>("neural-cleanse", params),
-=======
+    },
+    MitigatorEntry {
         name: "anp",
         summary: "find the units that relative noise turns against clean inputs, and cut them",
         source: "Wu, Wang 2021 (NeurIPS)",
@@ -353,32 +349,41 @@ pub const MITIGATORS: &[MitigatorEntry] = &[
         guarantee: "none",
         applies: |_| true,
         build: |params| white_box::<IBau>("i-bau", params),
->>>>>>> main
+    },
+    MitigatorEntry {
+        name: "affine-gradient",
+        summary: "a median of a few input gradients is the slope, and the middle value gives the intercept",
+        source: "this project; proof in its header",
+        scope: "a real-valued, nearly affine truth; uniform on a known convex body or the cube, or normal inputs",
+        guarantee: "under a promise about gradients, an error bar and a failure probability once for all answers",
+        applies: |world| AffineGradient::default().check(world).is_ok(),
+        build: |params| gradients::<AffineGradient>("affine-gradient", params),
+    },
+    MitigatorEntry {
+        name: "affine-least-trimmed",
+        summary: "an affine function by least trimmed squares from uniform queries",
+        source: "Rousseeuw 1984; Rousseeuw, Van Driessen 2006",
+        scope: "as affine-gradient",
+        guarantee: "none",
+        applies: |world| AffineLeastTrimmed::default().check(world).is_ok(),
+        build: |params| black_box::<AffineLeastTrimmed>("affine-least-trimmed", params),
+    },
+    MitigatorEntry {
+        name: "smoothed-gradient",
+        summary: "means of input gradients around a few centres, their median is the slope",
+        source: "this project; Stein 1981",
+        scope: "a real-valued, nearly affine truth; uniform on a known convex body, or normal inputs",
+        guarantee: "none",
+        applies: |world| SmoothedGradient::default().check(world).is_ok(),
+        build: |params| gradients::<SmoothedGradient>("smoothed-gradient", params),
+    },
+    MitigatorEntry {
+        name: "smoothed-difference",
+        summary: "as smoothed-gradient, by differences of answers at random pairs",
+        source: "Flaxman, Kalai, McMahan 2005; Nesterov, Spokoiny 2017",
+        scope: "as smoothed-gradient",
+        guarantee: "none",
+        applies: |world| SmoothedDifference::default().check(world).is_ok(),
+        build: |params| black_box::<SmoothedDifference>("smoothed-difference", params),
     },
 ];
-
-/// Whether inputs are vertices of the cube, labels are numbers, and no polynomial over a finite field is promised.
-fn fourier_heavy(world: &World) -> bool {
-    matches!(world.domain, Domain::Cube { .. })
-        && !matches!(world.target, Target::Classes(_))
-        && !over_a_field(world)
-}
-
-/// Whether labels are real, inputs uniform on a known body, and no other truth than an affine one is promised.
-fn affine_on_a_body(world: &World) -> bool {
-    world.target == Target::Real && world.domain.body().is_some() && !curved(world)
-}
-
-/// Whether a polynomial over a finite field is promised, of which no least coefficient is.
-fn over_a_field(world: &World) -> bool {
-    matches!(world.promise, Promise::LowDegree { .. })
-}
-
-/// Whether the promised truth need not be affine.
-fn curved(world: &World) -> bool {
-    match world.promise {
-        Promise::Polynomial { degree, .. } => degree > 1,
-        Promise::Characters { .. } => true,
-        _ => false,
-    }
-}

@@ -40,6 +40,10 @@ const NEED_NO_SAMPLES: &[&str] = &[
     "polynomial-ray",
     "field-correct",
     "smooth",
+    "affine-gradient",
+    "affine-least-trimmed",
+    "smoothed-gradient",
+    "smoothed-difference",
     "clp",
 ];
 
@@ -63,7 +67,11 @@ const UNCHANGED_WITHOUT_SAMPLES: &[&str] = &[
 
 /// Parameters of methods whose published defaults take long; the defaults themselves are tried with no sample.
 fn quick(name: &str) -> &'static str {
-    if name == "anp" { "iterations = 20" } else { "" }
+    match name {
+        "anp" => "iterations = 20",
+        "mm-bd" => "starts = 3\nsteps = 20",
+        _ => "",
+    }
 }
 
 /// Clean labels that every method here gets.

@@ -2,6 +2,7 @@
 mod affine_average;
 mod affine_contract;
 mod affine_gauss;
+mod affine_least_trimmed;
 mod affine_ray;
 mod characters_global;
 mod distil;
@@ -12,12 +13,14 @@ mod low_density_filter;
 mod polynomial_ray;
 mod scale_up;
 mod smooth;
+mod smoothed_difference;
 mod strip;
 
 pub use super::teach::Labels;
 pub use affine_average::{AffineAverage, Draw};
 pub use affine_contract::AffineContract;
 pub use affine_gauss::AffineGauss;
+pub use affine_least_trimmed::AffineLeastTrimmed;
 pub use affine_ray::AffineRay;
 pub(in crate::mitigate) use affine_ray::Rays;
 pub use characters_global::{CharacterSearch, CharactersGlobal};
@@ -29,4 +32,5 @@ pub use low_density_filter::{LowDensityFilter, Score};
 pub use polynomial_ray::{Answers, Points, PolynomialRay, RayFit};
 pub use scale_up::ScaleUp;
 pub use smooth::{Certificate, Certified, Smooth, Smoothed};
+pub use smoothed_difference::SmoothedDifference;
 pub use strip::{Overlay, Strip};

@@ -1,5 +1,6 @@
 //! Mitigators that read the weights.
 mod affine_exact_ray;
+mod affine_gradient;
 mod anp;
 mod average_weights;
 mod clp;
@@ -11,12 +12,9 @@ mod fine_tune;
 mod fourier_advised;
 mod fourier_pruned;
 mod ft_sam;
-<<<<<<< HEAD
-mod mm_bd;
-=======
 mod i_bau;
 mod masks;
->>>>>>> main
+mod mm_bd;
 mod nad;
 mod neural_cleanse;
 mod noise_retrain;
@@ -24,9 +22,11 @@ mod ray_fit;
 mod reinit_last;
 mod rnp;
 mod shift;
+mod smoothed_gradient;
 mod truncate_spectrum;
 
 pub use affine_exact_ray::AffineExactRay;
+pub use affine_gradient::AffineGradient;
 pub use anp::Anp;
 pub use average_weights::AverageWeights;
 pub use clp::{Clp, Rule, Statistic};
@@ -40,15 +40,13 @@ pub use fourier_advised::{
 };
 pub use fourier_pruned::FourierPruned;
 pub use ft_sam::FtSam;
-<<<<<<< HEAD
-pub use mm_bd::MmBd;
-=======
 pub use i_bau::IBau;
->>>>>>> main
+pub use mm_bd::MmBd;
 pub use nad::Nad;
 pub use neural_cleanse::NeuralCleanse;
 pub use noise_retrain::NoiseRetrain;
 pub use ray_fit::LineFit;
 pub use reinit_last::ReinitLast;
 pub use rnp::Rnp;
+pub use smoothed_gradient::SmoothedGradient;
 pub use truncate_spectrum::TruncateSpectrum;
