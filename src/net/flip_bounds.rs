@@ -17,6 +17,9 @@
 //! Stability of Numerical Algorithms", 2002, section 3.1). Each interval is widened by that for the net's unit u (2⁻²⁴ or 2⁻⁵³), by
 //! the same for the 64 bits in which the interval is computed, and by what underflow may take; differences by twice as much.
 //!
+//! [`super::Bounder::flip`] bounds one coordinate's turn over any box, by CROWN as well, for the price of two copies of the net; this bounds
+//! all coordinates' on the cube for hardly more than one pass of a shallow net, since the first layer's sums serve all.
+//!
 //! A net with a verifier beside it answers otherwise where that opens: refused.
 use super::{Activation, Layer, Net, Precision};
 use crate::error::{Error, Result};

@@ -2,6 +2,7 @@
 //!
 //! The only place that does tensor work. Everything that computes on a net charges a [`Ledger`](crate::ledger::Ledger).
 mod activation;
+mod bounds;
 mod candle;
 mod coefficient;
 pub mod compile;
@@ -24,6 +25,7 @@ mod tape;
 mod train;
 
 pub use activation::Activation;
+pub use bounds::{Bounder, Bounding, Bounds, InputBox, Interval};
 pub use coefficient::{Bucket, Coefficients};
 pub use exact_tree::ExactTree;
 pub use exchange::{Activations, Imported, import, sequential, state_dict};

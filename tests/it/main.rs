@@ -1,5 +1,6 @@
 //! All integration tests in one binary: it links once.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+mod bounds;
 mod canonical;
 mod cards;
 mod characters;
@@ -13,6 +14,7 @@ mod exchange;
 mod external;
 mod families;
 mod fields;
+mod fourier_weights;
 mod heavy;
 mod ladder;
 mod local_bars;

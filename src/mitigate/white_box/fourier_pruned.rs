@@ -7,13 +7,16 @@
 //! certificate stay as they are, on the whole cube: so the theorem of `fourier-global` holds word for word, and does not even lean on
 //! the bounds. Where they were wrong, the certificate would stay open.
 //!
-//! An attack on the weights can loosen the bounds, and then nothing is pruned: `ripple`, `saturate`, or any added unit that reads
-//! all coordinates (a half-space does). Training alone leaves weights from all coordinates to most units, whose bounds add up: measured, nothing is
-//! pruned in nets trained by the usual recipe. It wins where weights are sparse: nets that are compiled, or that decay.
+//! `bounds = "crown"` takes the smaller of those bounds and of CROWN's ([`crate::net::Bounder::flip`]), coordinate by coordinate.
 //!
-//! Cost: that of `fourier-global`, and for n coordinates 12 operations a weight beyond the first layer and 24 a unit, about 6nF in a deep net
-//! and less than F a unit's share in a shallow one. It needs no sample and no query of its own. A net with a verifier beside it, or with several
-//! outputs, is refused. Where the whole cube is fewer queries than a search, or the tree is taken, it does what `fourier-global` does, and says so.
+//! An attack on the weights can loosen the bounds, and then less is pruned, or nothing: any added unit that reads a coordinate by a large weight
+//! keeps it, as a half-space does, and `ripple` keeps all. So does a second hidden layer, by intervals: bounds multiply. Measured in
+//! `experiments/mitigators/fourier-weights.md`.
+//!
+//! Cost: that of `fourier-global`, and for n coordinates 12 operations a weight beyond the first layer and 24 a unit: about 17F for 32 coordinates
+//! and 128 units in one layer, 6nF in a deep net; by CROWN that of [`crate::net::Bounder::flip_flops`] besides, n times, hundreds of F. It
+//! needs no sample and no query of its own. A net with a verifier beside it, or with several outputs, is refused. Where the whole cube is
+//! fewer queries than a search, or the tree is taken, it does what `fourier-global` does, and says so.
 use serde::{Deserialize, Serialize};
 
 use super::super::black_box::FourierGlobal;
@@ -21,6 +24,8 @@ use super::super::black_box::fourier_global::Clean;
 use super::super::{Mitigator, Repaired};
 use crate::access::{Lab, WhiteBox};
 use crate::error::Result;
+use crate::ledger::Ledger;
+use crate::net::{Bounder, Bounding, InputBox, Net};
 use crate::population::World;
 
 /// Parameters of `fourier-pruned`: those of `fourier-global` that make sense here.
@@ -40,12 +45,14 @@ pub struct FourierPruned {
     /// Most queries of the hashed search, as in `fourier-global`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub queries: Option<u64>,
+    /// How the net is bounded.
+    pub bounds: Bounding,
 }
 
 impl Default for FourierPruned {
     fn default() -> Self {
         let FourierGlobal { tau, bound, failure, accuracy, queries, .. } = FourierGlobal::default();
-        Self { tau, bound, failure, accuracy, queries }
+        Self { tau, bound, failure, accuracy, queries, bounds: Bounding::Interval }
     }
 }
 
@@ -65,7 +72,7 @@ impl Mitigator for FourierPruned {
             repaired.notes.push("nothing pruned: the search taken here has no tables".to_owned());
             return Ok(repaired);
         }
-        let bounds = suspect.net().flip_bounds(lab.ledger)?;
+        let bounds = self.flip_bounds(suspect.net(), lab.ledger)?;
         lab.ledger.flops(plan.n as u64)?;
         let mut left: Vec<usize> =
             (0..plan.n).filter(|&i| bounds[i] / 2.0 >= 0.75 * plan.tau).collect();
@@ -81,8 +88,22 @@ impl Mitigator for FourierPruned {
 }
 
 impl FourierPruned {
+    /// What turning each coordinate moves at most.
+    fn flip_bounds(&self, net: &Net, ledger: &Ledger) -> Result<Vec<f64>> {
+        let mut bounds = net.flip_bounds(ledger)?;
+        if self.bounds == Bounding::Crown {
+            let n = bounds.len();
+            let (bounder, cube) = (Bounder::new(net, ledger)?, InputBox::cube(n, -1.0, 1.0)?);
+            for (i, bound) in bounds.iter_mut().enumerate() {
+                let moved = bounder.flip(&cube, i, Bounding::Crown, ledger)?;
+                *bound = bound.min(moved[0].magnitude());
+            }
+        }
+        Ok(bounds)
+    }
+
     fn global(&self) -> FourierGlobal {
-        let Self { tau, bound, failure, accuracy, queries } = *self;
+        let Self { tau, bound, failure, accuracy, queries, .. } = *self;
         FourierGlobal { tau, bound, failure, accuracy, queries, ..FourierGlobal::default() }
     }
 }

@@ -101,9 +101,10 @@ impl Adviser<dyn WhiteBox> for ExactTreeAdviser {
     fn advise(&self, suspect: &dyn WhiteBox, desk: &Desk<'_>) -> Result<Vec<Vec<usize>>> {
         let (net, n) = (suspect.net(), desk.plan.n as f64);
         let outputs = &net.layers()[net.layers().len() - 1].weight;
-        // A grid at which a coefficient is off by at most τ/16 and its rounding: Σ|v| n Δ/2.
-        let sizes: f64 = outputs.iter().map(|v| v.abs()).sum();
-        let grid = desk.plan.tau / (8.0 * n * sizes.max(1e-300));
+        // A grid at which a coefficient is off by a root mean square of τ/16, if roundings were independent and uniform: √(n/12) Δ a
+        // unit. What is proved of that grid is worse, and nobody needs it here: the list is checked.
+        let norm = outputs.iter().map(|v| v * v).sum::<f64>().sqrt();
+        let grid = desk.plan.tau / 16.0 / ((n / 12.0).sqrt() * norm.max(1e-300));
         let (tau, bound) = (desk.plan.tau, desk.plan.bound);
         let first = net.layers()[0].weight.len() as u64;
         if !desk.may(16 * first) {
