@@ -5,6 +5,9 @@
 //! sample in `black_box/`, those that read in `white_box/`. As in [`mitigate`](crate::mitigate), no file here may name
 //! an attack, a trigger or a truth.
 pub mod black_box;
+pub mod moments;
+mod reference;
+mod regions;
 pub mod white_box;
 
 use serde::{Deserialize, Serialize};

@@ -13,7 +13,7 @@ use crate::net::{Activation, Layer, Net, Precision};
 ///
 /// # Errors
 /// If the inputs do not determine it: fewer samples than unknowns, or inputs on a plane.
-pub(super) fn affine_fit(data: &Labeled, ledger: &Ledger) -> Result<Net> {
+pub(crate) fn affine_fit(data: &Labeled, ledger: &Ledger) -> Result<Net> {
     let (n_samples, n) = data.xs.dim();
     let undetermined = |why: String| Err(Error::assumption("least squares", why));
     if n_samples <= n {

@@ -19,7 +19,9 @@ mod screen;
 mod smudge;
 mod soft;
 mod sparse;
+mod teach;
 mod trial;
+mod tuning;
 mod univariate;
 pub mod white_box;
 
@@ -29,11 +31,15 @@ pub use baseline::{Learner, Nothing, Relearn};
 use black_box::{
     AffineRay, CharactersGlobal, FieldCorrect, FourierGlobal, LowDegreeGlobal, PolynomialRay,
 };
+pub(crate) use least_squares::affine_fit;
 pub use plan::{Claim, Claims, Plan};
+pub(crate) use rays::delta_of;
 
 use canonical::Canonical;
 pub use certificate::Noise;
 pub use screen::Fallback;
+pub use teach::Labels;
+pub use tuning::Tuning;
 
 use crate::access::{Access, Lab, Oracle, Owned};
 use crate::domain::Domain;
@@ -88,7 +94,7 @@ pub fn theorems(world: &World) -> Result<Vec<Assumption>> {
 }
 
 /// How many clean samples to use: as many as were asked for, or all that the budget and the data allow.
-fn n_samples(asked: Option<usize>, lab: &Lab<'_>) -> Result<usize> {
+pub(crate) fn n_samples(asked: Option<usize>, lab: &Lab<'_>) -> Result<usize> {
     asked.or_else(|| lab.clean.left()).ok_or_else(|| {
         let want = "neither the data nor the budget limits clean samples, so say how many to use";
         Error::parameter("samples", "not given", want)

@@ -42,7 +42,7 @@ pub(super) fn check_affine(method: &'static str, world: &World) -> Result<()> {
 }
 
 /// The closeness δ to use: the method's own if it was given, else what the class promises.
-pub(super) fn delta_of(given: Option<f64>, world: &World) -> Result<Option<f64>> {
+pub(crate) fn delta_of(given: Option<f64>, world: &World) -> Result<Option<f64>> {
     match (given, world.promise) {
         (Some(delta), _) if delta > 0.0 && delta < MOST_DELTA => Ok(Some(delta)),
         (Some(delta), _) => {

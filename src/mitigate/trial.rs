@@ -106,9 +106,66 @@ impl Trial {
     }
 }
 
+impl Trial {
+    /// The first of `candidates`, strongest change first, that is accepted, else the suspect. A candidate is its name and how it is
+    /// made, which is not done for those after the first that is accepted. One whose training diverged is refused. Charges F a
+    /// held-out row and candidate that was made.
+    ///
+    /// Published methods choose so: as much change as clean accuracy bears. The lowest held-out risk would choose no change.
+    pub(super) fn first<'a, M>(
+        &self,
+        suspect: &'a dyn WhiteBox,
+        candidates: impl IntoIterator<Item = (String, M)>,
+        lab: &Lab<'a>,
+    ) -> Result<Repaired<'a>>
+    where
+        M: FnOnce(&Lab<'_>) -> Result<Net>,
+    {
+        let Self { before, max_drop, held_out, .. } = self;
+        let n = held_out.len();
+        let (mut notes, mut refused) = (Vec::new(), Vec::new());
+        let mut accepted = None;
+        for (name, make) in candidates {
+            let changed = match make(lab) {
+                Err(Error::Training(_)) => {
+                    refused.push(format!("{name} (diverged)"));
+                    continue;
+                }
+                made => made?,
+            };
+            let (risk, fine) = self.judge(&changed, lab)?;
+            if fine {
+                accepted = Some((name, risk, changed));
+                break;
+            }
+            refused.push(format!("{name} ({risk:.3})"));
+        }
+        if !refused.is_empty() {
+            let which = refused.join(", ");
+            notes.push(format!(
+                "refused, by held-out risk more than {max_drop} above {before:.3} on {n} clean samples: {which}"
+            ));
+        }
+        let Some((name, risk, changed)) = accepted else {
+            notes.push("the suspect stays as it is".to_owned());
+            return Ok(Repaired { notes, ..Repaired::unclaimed(suspect) });
+        };
+        notes.push(format!(
+            "{name}: held-out risk {before:.3} before and {risk:.3} after, {n} clean samples"
+        ));
+        Ok(Repaired { notes, ..Repaired::owned(changed, lab.ledger) })
+    }
+}
+
 /// The suspect as it is, since there are not two clean samples to change it by.
 pub(super) fn unchanged(suspect: &dyn WhiteBox) -> Repaired<'_> {
     let notes = vec!["fewer than two clean samples: the suspect stays as it is".to_owned()];
+    Repaired { notes, ..Repaired::unclaimed(suspect) }
+}
+
+/// The suspect as it is, since the training of `what` diverged, for the reason `why`.
+pub(super) fn diverged<'a>(suspect: &'a dyn WhiteBox, what: &str, why: &str) -> Repaired<'a> {
+    let notes = vec![format!("{what}: training diverged: {why}; the suspect stays as it is")];
     Repaired { notes, ..Repaired::unclaimed(suspect) }
 }
 

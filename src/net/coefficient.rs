@@ -110,9 +110,9 @@ impl Coefficients {
                 return Err(Error::parameter("grid", grid, want));
             }
             let steps: Vec<i64> = weights.iter().map(|w| (w / grid).round() as i64).collect();
-            let off: f64 = weights.iter().zip(&steps).map(|(w, k)| (w - *k as f64 * grid).abs()).sum();
-            let largest =
-                hidden.activation.at(0.0).abs() + slope * (bias.abs() + reach * grid);
+            let off: f64 =
+                weights.iter().zip(&steps).map(|(w, k)| (w - *k as f64 * grid).abs()).sum();
+            let largest = hidden.activation.at(0.0).abs() + slope * (bias.abs() + reach * grid);
             let roundings = n as f64 + reach + n_units as f64 + 32.0;
             error += v.abs() * (slope * off + 1.01 * roundings * 0.5 * f64::EPSILON * largest);
             let mut order: Vec<usize> = (0..n).collect();
@@ -363,7 +363,9 @@ mod tests {
     #[test]
     fn what_it_cannot_do_is_refused_by_name() {
         let said = |net: &Net, grid| Coefficients::of(net, grid, &free()).unwrap_err().to_string();
-        assert!(said(&random(&[3, 2, 2, 1], Activation::Relu, 1), 0.1).contains("one hidden layer"));
+        assert!(
+            said(&random(&[3, 2, 2, 1], Activation::Relu, 1), 0.1).contains("one hidden layer")
+        );
         assert!(said(&random(&[3, 2, 1], Activation::Step, 1), 0.1).contains("Lipschitz"));
         assert!(said(&random(&[3, 2, 2], Activation::Relu, 1), 0.1).contains("one linear output"));
         let net = compile::parity(&[0, 2], 3).unwrap();

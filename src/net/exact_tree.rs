@@ -188,9 +188,11 @@ mod tests {
             };
             layers[0].weight = beside(&layers[0].weight, &noise[0].weight, 0);
             layers[1].weight = beside(&layers[1].weight, &(&noise[1].weight * 0.02), 1);
-            layers[0].bias =
-                ndarray::concatenate(ndarray::Axis(0), &[layers[0].bias.view(), noise[0].bias.view()])
-                    .unwrap();
+            layers[0].bias = ndarray::concatenate(
+                ndarray::Axis(0),
+                &[layers[0].bias.view(), noise[0].bias.view()],
+            )
+            .unwrap();
             let net = Net::new(layers, Precision::F64).unwrap();
             let search = ExactTree { tau: 0.5, bound: 2.0, samples: 400, grid: 0.01 };
             let found = search.run(&net, &free(), &mut rng, &|_| true).unwrap().unwrap();

@@ -113,7 +113,12 @@ impl Net {
             // relu(z + w) − relu(z − w) is monotone in z: its ends are those of the middle.
             let at = |z: f64| (z + w).max(0.0) - (z - w).max(0.0);
             let (a, c) = (at(middle.low), at(middle.high));
-            around(a, c).widened(2.0 * slack).within(moved(activation, step, sums, self.precision()))
+            around(a, c).widened(2.0 * slack).within(moved(
+                activation,
+                step,
+                sums,
+                self.precision(),
+            ))
         } else {
             moved(activation, step, sums, self.precision())
         };
@@ -217,12 +222,7 @@ fn image(activation: Activation, sums: Interval, precision: Precision) -> Interv
 }
 
 /// Where the difference of two values lies, for two sums of that difference in that interval.
-fn moved(
-    activation: Activation,
-    step: Interval,
-    sums: Interval,
-    precision: Precision,
-) -> Interval {
+fn moved(activation: Activation, step: Interval, sums: Interval, precision: Precision) -> Interval {
     let rising = Interval { low: step.low.min(0.0), high: step.high.max(0.0) };
     let steep = |slope: f64| around(-slope * step.magnitude(), slope * step.magnitude());
     let values = image(activation, sums, precision);
@@ -282,7 +282,8 @@ mod tests {
             Activation::Identity,
         ];
         for (seed, activation) in (0..).zip(all) {
-            for widths in [&[9, 1][..], &[10, 12, 1], &[8, 6, 5, 1], &[14, 1, 1], &[7, 9, 4, 3, 1]] {
+            for widths in [&[9, 1][..], &[10, 12, 1], &[8, 6, 5, 1], &[14, 1, 1], &[7, 9, 4, 3, 1]]
+            {
                 for precision in [Precision::F32, Precision::F64] {
                     let mut rng = Seed::new(seed).stream("net");
                     let net = Net::random(widths, activation, precision, &mut rng).unwrap();

@@ -133,8 +133,7 @@ mod tests {
     fn the_charge_is_the_hand_count_and_nothing_is_done_without_it() {
         // 32 inputs, 128 units, one output: 2·32·128 + 32 (2·128 + 1) + 33 · 2·128 = 24,864, where 32 passes are 270,336.
         let mut rng = Seed::new(1).stream("net");
-        let net =
-            Net::random(&[32, 128, 1], Activation::Relu, Precision::F32, &mut rng).unwrap();
+        let net = Net::random(&[32, 128, 1], Activation::Relu, Precision::F32, &mut rng).unwrap();
         assert_eq!(net.turned_flops(), 24_864);
         let ledger = Ledger::new(Budget::UNLIMITED);
         net.turned(&[1.0; 32], &ledger).unwrap();
@@ -149,10 +148,8 @@ mod tests {
     #[test]
     fn influences_over_the_whole_cube_are_the_sums_of_squares_that_parseval_says() {
         // (x₀ + x₁ + x₂ − x₀x₁x₂)/2 on 5 coordinates: each of the three is in two terms of weight 1/4.
-        let term = |support: &[usize], value| crate::fourier::Term {
-            support: support.to_vec(),
-            value,
-        };
+        let term =
+            |support: &[usize], value| crate::fourier::Term { support: support.to_vec(), value };
         let majority = crate::fourier::FourierSum::new(vec![
             term(&[0], 0.5),
             term(&[1], 0.5),

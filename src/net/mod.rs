@@ -2,8 +2,11 @@
 //!
 //! The only place that does tensor work. Everything that computes on a net charges a [`Ledger`](crate::ledger::Ledger).
 mod activation;
+mod align;
+mod alter;
 mod bounds;
 mod candle;
+mod canonical;
 mod coefficient;
 pub mod compile;
 mod exact_tree;
@@ -20,22 +23,29 @@ mod lock;
 mod mlp;
 mod precision;
 mod recipe;
+mod singular;
+mod spread;
 mod stepper;
 mod tape;
 mod train;
 
 pub use activation::Activation;
+pub use align::{Matching, aligned, assign};
+pub use alter::{interpolated, noised, with_fresh_layers};
 pub use bounds::{Bounder, Bounding, Bounds, InputBox, Interval};
 pub use coefficient::{Bucket, Coefficients};
 pub use exact_tree::ExactTree;
 pub use exchange::{Activations, Imported, import, sequential, state_dict};
 pub use file::{ModelFile, Provenance};
 pub use flips::Turned;
-pub use line::{Line, Piecewise};
+pub(crate) use line::sort_flops;
+pub use line::{Limits, Line, Piece, Piecewise, Spot};
 pub use lock::{Layout, Lock, Verifier, seal, tagged};
 pub use mlp::{Layer, Net};
 pub use precision::Precision;
 pub use recipe::{Device, EarlyStop, Loss, Optimizer, Recipe, Schedule, Trainer};
+pub use singular::Singular;
+pub use spread::{Inputs, Spread};
 pub use stepper::{Stepper, loss_gradient};
 pub use tape::{LayerSlopes, Slopes, Tape};
 pub use train::{Epoch, Fit, Lesson, fit};

@@ -271,7 +271,7 @@ impl Recipe {
     }
 
     /// The step size at step `step` of `total`.
-    pub(super) fn rate(&self, step: usize, total: usize) -> f64 {
+    pub fn rate(&self, step: usize, total: usize) -> f64 {
         match self.schedule {
             Schedule::Constant => self.learning_rate,
             Schedule::Cosine => {

@@ -1,4 +1,5 @@
-//! Soundness of bounds: no input of a box may be answered outside what is certified of it, in numbers that the net computes.
+//! Soundness of bounds: no input of a box may be answered outside what is certified of it, in numbers that the net
+//! computes.
 use absolve::data::Batch;
 use absolve::ledger::{Budget, Ledger};
 use absolve::net::{Activation, Bounder, Bounding, InputBox, Interval, Layer, Net, Precision};
@@ -12,13 +13,14 @@ fn free() -> Ledger {
     Ledger::new(Budget::UNLIMITED)
 }
 
-/// A net of depth 1 to 4 with weights of a random scale, from tiny to where 32 bits are nearly full. Every second is of ReLUs.
+/// A net of depth 1 to 4 with weights of a random scale, from tiny to where 32 bits are nearly full. Every second is of
+/// `ReLU`s.
 fn random_net(round: usize, rng: &mut Rng) -> Net {
     let depth = 1 + round % 4;
     let widths: Vec<usize> = (0..=depth).map(|_| 1 + rng.random_range(0..9)).collect();
-    let precision = if round % 3 == 0 { Precision::F64 } else { Precision::F32 };
-    let hidden = ACTIVATIONS[if round % 2 == 0 { 0 } else { round / 2 % 5 }];
-    let last = if round % 7 == 0 { hidden } else { Activation::Identity };
+    let precision = if round.is_multiple_of(3) { Precision::F64 } else { Precision::F32 };
+    let hidden = ACTIVATIONS[if round.is_multiple_of(2) { 0 } else { round / 2 % 5 }];
+    let last = if round.is_multiple_of(7) { hidden } else { Activation::Identity };
     let scales = [1.0, 1.0, 1.0, 1e-20, 1e4, 1e9];
     let layers = widths.windows(2).enumerate().map(|(q, w)| {
         let scale = scales[rng.random_range(0..scales.len())];
@@ -56,8 +58,8 @@ fn inputs(over: &InputBox, n: usize, rng: &mut Rng) -> Batch {
     })
 }
 
-/// From every input of `xs` the neighbour with one coordinate at the other end is taken while it answers more: where a bound is most
-/// likely to be passed.
+/// From every input of `xs` the neighbour with one coordinate at the other end is taken while it answers more: where a
+/// bound is most likely to be passed.
 fn climb(net: &Net, over: &InputBox, mut x: Vec<f64>, sign: f64) -> Batch {
     let answer = |x: &[f64]| {
         let xs = Batch::from_shape_vec((1, x.len()), x.to_vec()).unwrap();
@@ -120,7 +122,7 @@ fn no_difference_of_neighbours_lies_outside_its_certified_bounds() {
         let net = random_net(round, &mut rng);
         let n = net.shape().inputs;
         let bounder = Bounder::new(&net, &free()).unwrap();
-        let over = if round % 2 == 0 {
+        let over = if round.is_multiple_of(2) {
             InputBox::cube(n, -1.0, 1.0).unwrap()
         } else {
             random_box(n, &mut rng)
@@ -168,8 +170,8 @@ fn naive(net: &Net, over: &InputBox) -> (f64, f64) {
     ends[0]
 }
 
-/// relu(x + C) − C, which is x for x in [1/4, 1] in real arithmetic. With C = 2^26 in 32 bits, whose neighbours are 8 apart there, x
-/// is lost and the answer is 0. Intervals in 64 bits, even exact ones, certify at least 1/4.
+/// relu(x + C) − C, which is x for x in [1/4, 1] in real arithmetic. With C = 2^26 in 32 bits, whose neighbours are 8 apart
+/// there, x is lost and the answer is 0. Intervals in 64 bits, even exact ones, certify at least 1/4.
 #[test]
 fn a_net_that_answers_otherwise_than_real_arithmetic_fools_naive_intervals_and_not_these() {
     let c = 2.0_f64.powi(26);
@@ -195,8 +197,9 @@ fn a_net_that_answers_otherwise_than_real_arithmetic_fools_naive_intervals_and_n
     }
 }
 
-/// C x₁ + x₂ − C at x₁ = 1, with C = 10^17 in 64 bits. The net starts from the bias: (−C + C) + x₂ = x₂, a backdoor if x₂ = 1000 is its payload's
-/// trigger. Products first lose x₂ where it is below 8, and certify 0: rounding to nearest is wrong also where the net is right.
+/// C x₁ + x₂ − C at x₁ = 1, with C = 10^17 in 64 bits. The net starts from the bias: (−C + C) + x₂ = x₂, a backdoor if x₂ =
+/// 1000 is its payload's trigger. Products first lose x₂ where it is below 8, and certify 0: rounding to nearest is wrong
+/// also where the net is right.
 #[test]
 fn a_payload_that_only_the_nets_order_of_summing_shows_is_missed_by_naive_intervals_and_not_by_these()
  {

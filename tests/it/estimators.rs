@@ -97,7 +97,7 @@ fn the_mean_of_an_affine_net_is_its_bias_and_the_sample_mean_finds_it() {
     let specs = Spec::parse(TINY, "tiny").unwrap();
     let task = specs.tasks.iter().find(|task| task.name == "line").unwrap();
     let model = Model::train(task, 3, &mut |_| {}).unwrap();
-    let (estimated, cost) = estimate("sampled-mean", &model, budget());
+    let (estimated, cost) = estimate("sampled-moments", &model, budget());
     let estimated = estimated.unwrap();
     // By 40,000 inputs of the same law from another stream.
     let mut rng = Seed::new(77).stream("check");

@@ -1,4 +1,8 @@
 //! Estimators that sample answers.
-mod sampled_mean;
+mod kink_search;
+mod sampled_mass;
+mod sampled_moments;
 
-pub use sampled_mean::SampledMean;
+pub use kink_search::KinkSearch;
+pub use sampled_mass::SampledMass;
+pub use sampled_moments::SampledMoments;

@@ -187,7 +187,8 @@ impl HashedSearch {
         self.check()?;
         let ascends = among.windows(2).all(|pair| pair[0] < pair[1]);
         if !ascends || among.last().is_none_or(|last| *last >= self.n) {
-            let want = format!("some of the coordinates 0 to {}, ascending, are needed", self.n - 1);
+            let want =
+                format!("some of the coordinates 0 to {}, ascending, are needed", self.n - 1);
             return Err(Error::parameter("among", format!("{among:?}"), want));
         }
         search::Run::new(self, among, questions, rng).find()

@@ -153,9 +153,9 @@ impl Mitigator for AffineRay {
 }
 
 /// Two points of a random ray, and the line through their values at its start.
-pub(super) struct Rays {
-    pub(super) method: &'static str,
-    pub(super) body: Box<dyn ConvexBody>,
+pub(in crate::mitigate) struct Rays {
+    pub(in crate::mitigate) method: &'static str,
+    pub(in crate::mitigate) body: Box<dyn ConvexBody>,
 }
 
 impl Rays {

@@ -14,12 +14,14 @@ mod scale_up;
 mod smooth;
 mod strip;
 
+pub use super::teach::Labels;
 pub use affine_average::{AffineAverage, Draw};
 pub use affine_contract::AffineContract;
 pub use affine_gauss::AffineGauss;
 pub use affine_ray::AffineRay;
+pub(in crate::mitigate) use affine_ray::Rays;
 pub use characters_global::{CharacterSearch, CharactersGlobal};
-pub use distil::{Distil, Labels};
+pub use distil::Distil;
 pub use field_correct::{FieldCorrect, Origin};
 pub use fourier_global::{FourierGlobal, Search};
 pub use low_degree_global::LowDegreeGlobal;

@@ -1,26 +1,32 @@
 //! `affine-exact-ray`: the white-box partner of `affine-ray`, which sees the whole ray in place of two points on it.
 //!
-//! For one hidden `ReLU` layer the exact restriction of the net to a random ray costs little more
-//! than one forward pass (its product with the direction, a sort, a few operations a kink), and the whole of it is used:
-//! the answer is the median over rays of the consensus estimate of the intercept. Same estimand, same rays, same public
-//! closeness δ as the black-box method; the number of rays follows from a budget of forward passes.
+//! This project's own, on the exact restriction of a `ReLU` net to a line (`net/line`; Sotoudeh and Thakur, `NeurIPS` 2019). Rays are
+//! those of `affine-ray`: from the input through a uniform point of the body. Each is restricted exactly, an estimate of the truth at
+//! its start is made of all of it (`ray_fit.rs`), and the answer is the median over rays. Same estimand, same rays, same public
+//! closeness δ as the black-box method.
 //!
-//! It assumes that the suspect is within δ of an affine truth on all but a small mass, as the black-box method does, and
-//! claims nothing beyond what is measured. A net with many tiny pieces (a ripple) makes it expensive; that is charged.
+//! **Assumed**: that the suspect is within δ of an affine truth on all but a small mass, as the black-box method does; that its
+//! layers are `ReLU` or linear, and all there is (a locked net is refused). **Proved**: the restriction is exact but for rounding. Nothing
+//! is claimed about answers: what the estimates bear is measured. The tolerance is 2 δ, a rule and not tuned.
+//!
+//! **Cost**: an answer takes at most `passes` forward passes, in operations, and the number of rays, odd, is fixed before the first
+//! answer. With one hidden layer it is what fits when every unit has its kink on every ray. Else nine pilot rays from
+//! uniform points are restricted, at their price, and 1.25 times the worst of them is allowed for each. If an answer's rays turn out longer,
+//! they stop when the passes are used up, at least one being made; of an even number the last is left out.
+//!
+//! **What defeats it**: many tiny pieces (`ripple`: 2^k of them from 2k units). A ray with more than `most_pieces` pieces, or that the passes
+//! do not reach for, is given up at its price, and the two-point rule of `affine-ray` is used on a fresh ray, for two queries. If
+//! most pilots are given up, every ray is: the method is then `affine-ray` within the same passes, and the pilots are lost.
 use serde::{Deserialize, Serialize};
 
-use super::super::rays::{body_of, check_affine, check_inside, delta_of, random_ray};
+use super::super::black_box::Rays;
+use super::super::rays::{body_of, check_affine, delta_of};
 use super::super::{Mitigator, Repaired};
-use super::Consensus;
-use crate::access::{Lab, Oracle, WhiteBox};
-use crate::data::{Batch, Shape, row};
-use crate::domain::ConvexBody;
+use super::LineFit;
+use super::exact_rays::{Course, ExactRays};
+use crate::access::{Lab, WhiteBox};
 use crate::error::{Error, Result};
-use crate::ledger::Ledger;
-use crate::net::{Line, Net};
 use crate::population::World;
-use crate::rng::Seed;
-use crate::robust::median;
 
 /// The name in errors.
 const METHOD: &str = "affine-exact-ray";
@@ -35,11 +41,16 @@ pub struct AffineExactRay {
     /// Closeness δ of good values to the truth. Not given: what the class promises.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delta: Option<f64>,
+    /// What is made of a ray.
+    pub estimator: LineFit,
+    /// Most pieces of a ray. Not given: four a hidden unit, where random nets have about one (Hanin and Rolnick 2019).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub most_pieces: Option<usize>,
 }
 
 impl Default for AffineExactRay {
     fn default() -> Self {
-        Self { passes: 42.0, delta: None }
+        Self { passes: 42.0, delta: None, estimator: LineFit::default(), most_pieces: None }
     }
 }
 
@@ -56,22 +67,41 @@ impl Mitigator for AffineExactRay {
         if !(self.passes > 0.0 && self.passes.is_finite()) {
             return Err(Error::parameter("passes", self.passes, "a positive number is needed"));
         }
+        if self.most_pieces == Some(0) {
+            return Err(Error::parameter("most_pieces", 0, "a ray has one piece at least"));
+        }
         Ok(())
     }
 
     fn mitigate<'a>(&self, suspect: &'a Self::Access, lab: &mut Lab<'a>) -> Result<Repaired<'a>> {
-        let body = body_of(METHOD, &lab.world)?;
-        check_affine(METHOD, &lab.world)?;
-        let delta = self.delta(&lab.world)?;
+        self.check(&lab.world)?;
         let net = suspect.net();
-        // Fails here, and not at the first answer, if the net is not of the shape that lines are exact for.
-        Line::from(net, &vec![0.0; net.shape().inputs], lab.ledger)?;
-        let n_rays = self.affordable_rays(net, &*body)?;
-        let notes =
-            vec![format!("{n_rays} exact rays an answer, at most {} forward passes", self.passes)];
-        let tolerance = TOLERANCE_IN_DELTAS * delta;
-        let local = Local { net, body, n_rays, tolerance, seed: lab.seed, ledger: lab.ledger };
-        Ok(Repaired { notes, ..Repaired::unclaimed(local) })
+        let widths = net.widths();
+        let n_hidden: usize = widths[1..widths.len() - 1].iter().sum();
+        let most_pieces = self.most_pieces.unwrap_or(4 * n_hidden.max(1));
+        let mut rays = ExactRays {
+            suspect,
+            two_points: Rays { method: METHOD, body: body_of(METHOD, &lab.world)? },
+            fit: self.estimator,
+            tolerance: TOLERANCE_IN_DELTAS * self.delta(&lab.world)?,
+            allowance: (self.passes * net.forward_flops() as f64) as u64,
+            most_pieces,
+            course: Course::default(),
+            seed: lab.seed,
+            ledger: lab.ledger,
+        };
+        rays.course = rays.plan(self.passes, lab)?;
+        let Course { n_rays, exact, .. } = rays.course;
+        let note = if exact {
+            format!("{n_rays} exact rays an answer, at most {} forward passes", self.passes)
+        } else {
+            format!(
+                "most pilot rays have more than {most_pieces} pieces or take more than {} passes, so rays are not exact: \
+                 {n_rays} rays of two queries an answer",
+                self.passes
+            )
+        };
+        Ok(Repaired { notes: vec![note], ..Repaired::unclaimed(rays) })
     }
 }
 
@@ -79,82 +109,5 @@ impl AffineExactRay {
     fn delta(&self, world: &World) -> Result<f64> {
         let why = "a closeness delta is needed: it is neither promised nor given";
         delta_of(self.delta, world)?.ok_or_else(|| Error::assumption(METHOD, why))
-    }
-
-    /// The largest odd number of rays whose cost stays within the passes when every unit has its kink on every ray.
-    fn affordable_rays(&self, net: &Net, body: &dyn ConvexBody) -> Result<usize> {
-        let n_units = net.layers()[0].bias.len();
-        let (n, units) = (net.shape().inputs as u64, n_units as f64);
-        let product = 2 * net.layers()[0].weight.len() as u64;
-        let ray = product
-            + 5 * n_units as u64
-            + (units * units.max(1.0).log2()).ceil() as u64
-            + 8 * n_units as u64
-            + Consensus::flops(n_units + 1)
-            + 4 * n
-            + body.extra_flops();
-        let affordable = (self.passes * net.forward_flops() as f64 - product as f64) / ray as f64;
-        if !(1.0..=1e6).contains(&affordable) {
-            let want = format!(
-                "one ray of this net takes {:.2} passes, and a million rays are the most",
-                (product + ray) as f64 / net.forward_flops() as f64
-            );
-            return Err(Error::parameter("passes", self.passes, want));
-        }
-        // The largest odd number that leaves room for the sort of the median.
-        let cost = |m: usize| {
-            product as f64 + m as f64 * ray as f64 + (m as f64 * (m as f64).log2()).ceil()
-        };
-        let mut rays = (affordable.floor() as usize - 1) | 1;
-        while rays > 1 && cost(rays) > self.passes * net.forward_flops() as f64 {
-            rays -= 2;
-        }
-        Ok(rays)
-    }
-}
-
-struct Local<'a> {
-    net: &'a Net,
-    body: Box<dyn ConvexBody>,
-    n_rays: usize,
-    tolerance: f64,
-    seed: Seed,
-    ledger: &'a Ledger,
-}
-
-impl Local<'_> {
-    fn answer(&self, star: &[f64]) -> Result<f64> {
-        let n = star.len();
-        let mut rng = self.seed.stream_for_row(star);
-        let line = Line::from(self.net, star, self.ledger)?;
-        let mut estimates = Vec::with_capacity(self.n_rays);
-        for _ in 0..self.n_rays {
-            let (direction, exit) = random_ray(&*self.body, star, &mut rng);
-            let ray = line.along(&direction, exit, self.ledger)?;
-            // Direction (n), exit (3n, and more on some bodies), and the estimate.
-            let ray_flops = 4 * n as u64 + self.body.extra_flops();
-            self.ledger.flops(ray_flops + Consensus::flops(ray.knots.len() - 1))?;
-            estimates.push(Consensus::of(&ray, n, self.tolerance).intercept);
-        }
-        let m = self.n_rays as f64;
-        self.ledger.flops((m * m.log2()).ceil() as u64)?;
-        Ok(median(&mut estimates))
-    }
-}
-
-impl Oracle for Local<'_> {
-    fn shape(&self) -> Shape {
-        self.net.shape()
-    }
-
-    fn query(&self, xs: &Batch) -> Result<Batch> {
-        crate::data::check("inputs", xs, self.shape().inputs)?;
-        let rows: Vec<Vec<f64>> = (0..xs.nrows()).map(|i| row(xs, i)).collect();
-        for (i, star) in rows.iter().enumerate() {
-            check_inside(METHOD, &*self.body, star, i)?;
-        }
-        // In order, and not on several threads: where a budget runs out must not depend on who was faster.
-        let answers: Vec<f64> = rows.iter().map(|star| self.answer(star)).collect::<Result<_>>()?;
-        Ok(crate::data::column(answers))
     }
 }

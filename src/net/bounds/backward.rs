@@ -1,20 +1,23 @@
-//! CROWN: the sums of a layer between two linear functions of the input, found by substitution from the layer back to the input.
+//! CROWN: the sums of a layer between two linear functions of the input, found by substitution from the layer back to the
+//! input.
 //!
-//! Zhang et al., "Efficient Neural Network Robustness Certification with General Activation Functions" (`NeurIPS` 2018), Theorem 3.2, with
-//! the lines of [`relax`](super::relax). To bound λ · ĥ from above, ĥ_k is replaced by its upper line where λ_k ≥ 0 and by its lower one
-//! elsewhere: λ · ĥ ≤ μ · ẑ + Σ λ_k t_k with μ_k = λ_k s_k; then ẑ by W ĥ′ + b, and so on. Lower bounds are upper bounds of −z.
+//! Zhang et al., "Efficient Neural Network Robustness Certification with General Activation Functions" (`NeurIPS` 2018),
+//! Theorem 3.2, with the lines of [`relax`](super::relax). To bound λ · ĥ from above, ĥₖ is replaced by its upper line
+//! where λₖ ≥ 0 and by its lower one elsewhere: λ · ĥ ≤ μ · ẑ + Σ λₖ tₖ with μₖ = λₖ sₖ; then ẑ by W ĥ′ + b, and so on.
+//! Lower bounds are upper bounds of −z.
 //!
-//! **Rounding.** The paper's inequalities are between real numbers. Here each stage holds for what the net computes and for the λ that are
-//! computed, because what rounding may do is added to the constant. With M, E as the layer's sizes and misrounds ([`forward`](super::forward)),
-//! |ẑ_k| ≤ M_k + E_k, one stage takes
+//! **Rounding.** The paper's inequalities are between real numbers. Here each stage holds for what the net computes and for
+//! the λ that are computed, because what rounding may do is added to the constant. With M, E as the layer's sizes and
+//! misrounds ([`forward`](super::forward)), ẑₖ is at most Mₖ + Eₖ in absolute value, and one stage takes
 //!
-//! * E_k |μ_k|: the net's own rounding in ẑ_k;
-//! * γ_d M_k |μ_k|: of λ′ = μ W in 64 bits, since Σ_i γ_d Σ_k |μ_k||w_ki||ĥ′_i| ≤ γ_d Σ_k |μ_k| M_k;
-//! * u(1 + 2u)(M_k + E_k)|μ_k|: of μ_k = λ_k s_k;
-//! * γ_N M_k |μ_k|: of summing μ_k b_k, one of N terms, since M_k ≥ |b_k|.
+//! * Eₖ |μₖ|: the net's own rounding in ẑₖ;
+//! * `γ_d` Mₖ |μₖ|: of λ′ = μ W in 64 bits, since Σᵢ `γ_d` Σₖ |μₖ||wₖᵢ||ĥ′ᵢ| ≤ `γ_d` Σₖ |μₖ| Mₖ;
+//! * u(1 + 2u)(Mₖ + Eₖ)|μₖ|: of μₖ = λₖ sₖ;
+//! * `γ_N` Mₖ |μₖ|: of summing μₖ bₖ, one of N terms, since Mₖ ≥ |bₖ|.
 //!
-//! Together at most (E_k + 4γ_N (M_k + E_k)) |μ_k|: the *slack*. Terms λ_k t_k add their size times γ_N. Products that underflow are
-//! the *crumbs*, η for each with what it multiplies. So a bound that a layer of `f32` computes is about γ_d M wider than of real numbers.
+//! Together at most (Eₖ + 4`γ_N` (Mₖ + Eₖ)) |μₖ|: the *slack*. Terms λₖ tₖ add their size times `γ_N`. Products that
+//! underflow are the *crumbs*, η for each with what it multiplies. So a bound that a layer of `f32` computes is about `γ_d`
+//! M wider than of real numbers.
 use ndarray::Array2;
 
 use super::forward::Image;
@@ -72,9 +75,9 @@ impl<'a> Stage<'a> {
     }
 }
 
-/// Operations of the two forms of the last of layers with these widths, inputs first. Per side and row of the last: its weights'
-/// signs and three more; at each layer below one, eleven a unit, and the product with the weights; at the input three a coordinate and
-/// eleven. The lower forms change signs once more.
+/// Operations of the two forms of the last of layers with these widths, inputs first. Per side and row of the last: its
+/// weights' signs and three more; at each layer below one, eleven a unit, and the product with the weights; at the input
+/// three a coordinate and eleven. The lower forms change signs once more.
 pub(super) fn flops(widths: &[usize]) -> u64 {
     let n = widths.len();
     let (rows, first) = (widths[n - 1] as u64, widths[0] as u64);
@@ -83,8 +86,9 @@ pub(super) fn flops(widths: &[usize]) -> u64 {
     rows * (2 * (widths[n - 2] as u64 + 3 + below + 3 * first + 11) + first + 1)
 }
 
-/// Linear functions below and above what the last of `stages` passes on through its lines at the start: its sums. Each holds at every
-/// real input of the box that the stages were made for; `misread` is how far what the net reads of it may be from it.
+/// Linear functions below and above what the last of `stages` passes on through its lines at the start: its sums. Each
+/// holds at every real input of the box that the stages were made for; `misread` is how far what the net reads of it may be
+/// from it.
 pub(super) fn between(stages: &[Stage<'_>], misread: &[f64], terms: usize) -> (Forms, Forms) {
     let mut low = above(stages, -1.0, misread, terms);
     low.slopes.mapv_inplace(|slope| -slope);
@@ -152,8 +156,8 @@ impl Forms {
         5 * n as u64 + 10
     }
 
-    /// At least what row `j` is anywhere in the box; infinity where that is not known. The slopes may be rounded once more than where they
-    /// came from: the reach has room for it.
+    /// At least what row `j` is anywhere in the box; infinity where that is not known. The slopes may be rounded once more
+    /// than where they came from: the reach has room for it.
     pub(super) fn most(&self, j: usize, reach: &Reach) -> f64 {
         let row = self.slopes.row(j);
         let (mut middle, mut spread) = (0.0, 0.0);

@@ -3,12 +3,13 @@
 //! On the cube this is sup |f(x) − f(xⁱ)|, and half of it bounds every Fourier coefficient whose set contains i:
 //! |f̂(S)| ≤ E|Dᵢf| for i in S, with Dᵢf = (f(x) − f(xⁱ))/2.
 //!
-//! Two copies of the net run side by side, with the coordinate at either end of its side of the box and all others shared. Each copy's sums are
-//! bounded as such. Their differences Δz start from the exact Δz = W (x − x′) of the first layer and go on by intervals:
-//! Δz = W Δh + (misround of both), Δh between the lines of [`Pair`], which is what both
-//! copies' intervals and slopes of the activation leave. With CROWN the Δh are also substituted back to the first Δz, which finds what cancels
-//! between layers, and so do the linear functions around both copies, subtracted. All hold, so the tightest is taken. Propagating
-//! differences is as in `ReluDiff` (Paulsen, Wang, Wang, ICSE 2020); the lines, the rounding and the two copies of one net are this project's.
+//! Two copies of the net run side by side, with the coordinate at either end of its side of the box and all others shared.
+//! Each copy's sums are bounded as such. Their differences Δz start from the exact Δz = W (x − x′) of the first layer and
+//! go on by intervals: Δz = W Δh + (misround of both), Δh between the lines of [`Pair`], which is what both copies'
+//! intervals and slopes of the activation leave. With CROWN the Δh are also substituted back to the first Δz, which finds
+//! what cancels between layers, and so do the linear functions around both copies, subtracted. All hold, so the tightest is
+//! taken. Propagating differences is as in `ReluDiff` (Paulsen, Wang, Wang, ICSE 2020); the lines, the rounding and the two
+//! copies of one net are this project's.
 //!
 //! Cost: of both copies' bounds, and of the differences' as of one more net whose first layer has one input.
 use super::backward::{Reach, Stage, between, flops};
@@ -20,8 +21,9 @@ use crate::error::{Error, Result};
 use crate::ledger::Ledger;
 
 impl Bounder {
-    /// Where f(x) − f(x′) lies, output by output, over inputs x and x′ of `over` that differ in coordinate `i` alone, which is at the upper end of its side
-    /// in x and at the lower end in x′. Charges [`Self::flip_flops`], before anything is computed.
+    /// Where f(x) − f(x′) lies, output by output, over inputs x and x′ of `over` that differ in coordinate `i` alone, which
+    /// is at the upper end of its side in x and at the lower end in x′. Charges [`Self::flip_flops`], before anything is
+    /// computed.
     ///
     /// ```
     /// use absolve::ledger::{Budget, Ledger};
@@ -56,15 +58,16 @@ impl Bounder {
         Ok(self.flip_of(over, i, how).unwrap_or_else(|| vec![Interval::ENTIRE; self.n_outputs()]))
     }
 
-    /// Operations of [`Self::flip`], whichever the coordinate: both copies; the first layer's column (a weight, and its image with one input);
-    /// the other layers' images; eight operations a unit for what both copies leave of a difference and their misround,
-    /// the lines, and with CROWN the stages, the forms of each layer after the first, and those of both copies.
+    /// Operations of [`Self::flip`], whichever the coordinate: both copies; the first layer's column (a weight, and its
+    /// image with one input); the other layers' images; ten operations a unit for what both copies leave of a difference
+    /// and their misround, the lines, and with CROWN the stages, the forms of each layer after the first, and those of both
+    /// copies.
     pub fn flip_flops(&self, how: Bounding) -> u64 {
         let (n, outputs) = (self.widths[0] as u64, self.n_outputs() as u64);
         let units: u64 = self.widths[1..].iter().map(|d| *d as u64).sum();
         let column = self.widths[1] as u64;
         let images: u64 = self.layers[1..].iter().map(Affine::image_flops).sum();
-        let differences = column + (6 + 30) * column + 13 + images + units * (8 + 2 * LINES);
+        let differences = column + (6 + 30) * column + 13 + images + units * (10 + 2 * LINES);
         let crown = match how {
             Bounding::Interval => 0,
             Bounding::Crown => {
@@ -125,6 +128,14 @@ impl Bounder {
             let misround: Vec<f64> =
                 one.misround.iter().zip(&other.misround).map(|(a, b)| up(a + b)).collect();
             let mut image = affine.difference(&inputs, &misround)?;
+            let all_same = inputs.iter().all(|input| *input == Interval::point(0.0));
+            for j in 0..image.sums.len() {
+                if all_same || (q == 0 && column.weight[[j, 0]].abs() <= 0.0) {
+                    // The same numbers in the same order, but for 0 times the step: no rounding tells the copies apart.
+                    image.sums[j] = Interval::point(0.0);
+                    (image.sizes[j], image.misround[j]) = (0.0, 0.0);
+                }
+            }
             for (sum, (a, b)) in image.sums.iter_mut().zip(one.sums.iter().zip(&other.sums)) {
                 *sum = sum.meet(a.minus(*b));
             }

@@ -1,11 +1,11 @@
 //! Interval propagation (IBP): a layer's sums from intervals of its inputs.
 //!
-//! Gowal et al., "On the Effectiveness of Interval Bound Propagation for Training Verifiably Robust Models" (arXiv 1810.12715), section
-//! 3: with centre c and radius r of the inputs, the sums lie within |W| r of W c + b. This project adds what rounding does, twice.
-//! With m ≥ |h| for all inputs h and M = |W| m + |b|:
+//! Gowal et al., "On the Effectiveness of Interval Bound Propagation for Training Verifiably Robust Models" (arXiv
+//! 1810.12715), section 3: with centre c and radius r of the inputs, the sums lie within |W| r of W c + b. This project
+//! adds what rounding does, twice. With m ≥ |h| for all inputs h and M = |W| m + |b|:
 //!
-//! * what the net computes differs from W h + b by at most γ_{d+1} M + (d + 1) η in *its* arithmetic, whatever its order of
-//!   summing ([`interval`](super::interval)): the *misround*;
+//! * what the net computes differs from W h + b by at most `γ_{d+1}` M + (d + 1) η in *its* arithmetic, whatever its order
+//!   of summing ([`interval`](super::interval)): the *misround*;
 //! * W c + b, |W| r and M themselves are computed here in 64 bits, and are off by the same rule with its constants.
 //!
 //! If M may pass half the largest number of the net's precision, sums may overflow, and nothing is said: no image.
@@ -53,8 +53,8 @@ impl Affine {
         Self { weight, absolute, bias: vec![], activation: self.activation }
     }
 
-    /// Operations of [`Self::image`]: three products with the weights; for an input its ball (8), magnitude (3) and two checks; for
-    /// an output the size (6), the two errors (8), and the ends (16).
+    /// Operations of [`Self::image`]: three products with the weights; for an input its ball (8), magnitude (3) and two
+    /// checks; for an output the size (6), the two errors (8), and the ends (16).
     pub(super) fn image_flops(&self) -> u64 {
         let (outputs, inputs) = self.weight.dim();
         3 * 2 * (outputs * inputs) as u64 + 13 * inputs as u64 + 30 * outputs as u64
@@ -66,7 +66,8 @@ impl Affine {
             .filter(|image| image.sizes.iter().all(|size| *size <= arithmetic.most))
     }
 
-    /// The same for differences of two inputs, which a bias does not touch; sum j of the two together misrounds by `misround[j]`.
+    /// The same for differences of two inputs, which a bias does not touch; sum j of the two together misrounds by
+    /// `misround[j]`.
     pub(super) fn difference(&self, inputs: &[Interval], misround: &[f64]) -> Option<Image> {
         self.image_of(inputs, &[], |j, _| misround[j])
     }

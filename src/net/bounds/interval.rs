@@ -5,12 +5,13 @@
 //! **One operation.** If y is the rounded result of one operation whose exact result is r, then r ≤ `y.next_up()`: y is a
 //! number nearest to r, so no number lies strictly between y and r. This holds below the smallest normal number too.
 //!
-//! **A sum.** Let s = Σ t over N terms, each a number or a product of two, be computed in any order, in any tree, with or without fused
-//! multiply-adds, with unit roundoff u = 2⁻ᵖ. Each term passes at most one rounding of its own product and N − 1 of additions, so for
-//! γ_k = ku/(1 − ku) and ku < 1 the computed ŝ obeys |ŝ − s| ≤ γ_N Σ|t| + N η: the first by Higham, *Accuracy and Stability
-//! of Numerical Algorithms* (2nd ed., 2002), Lemma 3.1 and section 4.2; the second because a product that underflows is off by at most η/2, half the
-//! least positive number, grown by at most 1 + γ_N ≤ 2 (sums of numbers never underflow). Nothing may overflow; that is
-//! checked by the caller on Σ|t|. So nothing here depends on how the kernel or a library orders a sum.
+//! **A sum.** Let s = Σ t over N terms, each a number or a product of two, be computed in any order, in any tree, with or
+//! without fused multiply-adds, with unit roundoff u = 2⁻ᵖ. Each term passes at most one rounding of its own product and N
+//! − 1 of additions, so for γₖ = ku/(1 − ku) and ku < 1 the computed ŝ obeys |ŝ − s| ≤ `γ_N` Σ|t| + N η: the first by
+//! Higham, *Accuracy and Stability of Numerical Algorithms* (2nd ed., 2002), Lemma 3.1 and section 4.2; the second because
+//! a product that underflows is off by at most η/2, half the least positive number, grown by at most 1 + `γ_N` ≤ 2 (sums of
+//! numbers never underflow). Nothing may overflow; that is checked by the caller on Σ|t|. So nothing here depends on how
+//! the kernel or a library orders a sum.
 use super::super::Precision;
 
 /// All numbers between two, both included.
@@ -141,7 +142,7 @@ impl Arithmetic {
         }
     }
 
-    /// γ_k = ku/(1 − ku), rounded up; infinity from ku = 1/2 on, where the rule of sums is of no use.
+    /// γₖ = ku/(1 − ku), rounded up; infinity from ku = 1/2 on, where the rule of sums is of no use.
     pub(super) fn gamma(self, k: usize) -> f64 {
         // Both exact: multiples of u below 1.
         let ku = k as f64 * self.unit;
@@ -154,7 +155,8 @@ impl Arithmetic {
     }
 }
 
-/// At least the exact sum of `n` numbers or products, none negative, whose computed sum in 64 bits is `sum`. Four operations.
+/// At least the exact sum of `n` numbers or products, none negative, whose computed sum in 64 bits is `sum`. Four
+/// operations.
 pub(super) fn at_least(n: usize, sum: f64) -> f64 {
     // s (1 − γ) − nη ≤ ŝ, and 1/(1 − γ) ≤ 1 + 2γ for γ ≤ 1/2.
     up(up(sum + n as f64 * WIDE.tiny) * up(1.0 + 2.0 * WIDE.gamma(n)))

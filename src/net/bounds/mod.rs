@@ -1,21 +1,27 @@
-//! Bounds of what a net answers over a box of inputs, and of how much a coordinate changes it, proved for the computed numbers.
+//! Bounds of what a net answers over a box of inputs, and of how much a coordinate changes it, proved for the computed
+//! numbers.
 //!
-//! **Theorem.** Let a net compute in precision P with unit roundoff u, each sum of a layer in any order with or without fused multiply-adds, and
-//! let the library's tanh, cosine and GELU be as right as [`relax`] assumes. Then for every input in the box, rounded to P on the way in, the
-//! answer of [`Net::forward`] lies in [`Bounds::outputs`], also where that is far from what real arithmetic would give.
+//! **Theorem.** Let a net compute in precision P with unit roundoff u, each sum of a layer in any order with or without
+//! fused multiply-adds, and let the library's tanh, cosine and GELU be as right as [`relax`] assumes. Then for every input
+//! in the box, rounded to P on the way in, the answer of [`Net::forward`] lies in [`Bounds::outputs`], also where that is
+//! far from what real arithmetic would give.
 //!
-//! *Proof.* By induction over layers: [`forward`] and [`backward`] each enclose a layer's computed sums given enclosures of its
-//! computed inputs, the first by the rule of sums in [`interval`], the second by Theorem 3.2 of CROWN with every rounding added to its
-//! constant. Both hold, so what is in both does. Where a sum may overflow, the answer is [`Interval::ENTIRE`], NaN included. ∎
+//! *Proof.* By induction over layers: [`forward`] and [`backward`] each enclose a layer's computed sums given enclosures of
+//! its computed inputs, the first by the rule of sums in [`interval`], the second by Theorem 3.2 of CROWN with every
+//! rounding added to its constant. Both hold, so what is in both does. Where a sum may overflow, the answer is
+//! [`Interval::ENTIRE`], NaN included. ∎
 //!
-//! Why: a net can be made whose answers in floating point are not those of real arithmetic, and a verifier that reasons about the latter, or
-//! rounds to nearest itself, certifies what is false (Jia, Rinard, "Exploiting Verified Neural Networks via Floating Point Numerical Error", SAS
-//! 2021; Zombori et al., "Fooling a Complete Neural Network Verifier", ICLR 2021). `tests/it/bounds.rs` has such a net.
+//! Why: a net can be made whose answers in floating point are not those of real arithmetic, and a verifier that reasons
+//! about the latter, or rounds to nearest itself, certifies what is false (Jia, Rinard, "Exploiting Verified Neural
+//! Networks via Floating Point Numerical Error", SAS 2021; Zombori et al., "Fooling a Complete Neural Network Verifier",
+//! ICLR 2021). `tests/it/bounds.rs` has such a net.
 //!
-//! The bounds say what the layers answer. A locked net ([`Net::lock`]) answers otherwise where its lock opens, so it is refused.
+//! The bounds say what the layers answer. A locked net ([`Net::lock`]) answers otherwise where its lock opens, so it is
+//! refused.
 //!
-//! **Cost.** With F a forward pass: intervals 3F, and a few dozen operations a unit ([`Bounder::flops`] is exact). CROWN does so too, and for each
-//! layer l after the first substitutes d_l rows back to the input, twice: 4 Σ_l d_l Σ_{m<l} `d_m` d_{m−1}, about depth · width · F.
+//! **Cost.** With F a forward pass: intervals 3F, and a few dozen operations a unit ([`Bounder::flops`] is exact). CROWN
+//! does so too, and for each layer l after the first substitutes `dₗ` rows back to the input, twice: 4 Σₗ `dₗ` Σ_{m<l}
+//! `d_m` `d_{m−1}`, about depth · width · F.
 mod backward;
 mod flip;
 mod forward;
@@ -248,23 +254,20 @@ impl Bounds {
         outputs as u64 * (4 + 5 * n as u64 + 7 + tighten_flops(n))
     }
 
-    /// How much each coordinate moves the difference to `other`, as the linear functions around both have it: the largest over
-    /// outputs and both sides of |slope| times the width of the box's side. `None` where there are none.
-    pub fn influences(&self, other: &Self, over: &InputBox) -> Option<Vec<f64>> {
+    /// How steep the difference to `other` is in each coordinate, as the linear functions around both have it: the largest
+    /// absolute slope over outputs and both sides. `None` where there are no such functions.
+    pub fn steepness(&self, other: &Self) -> Option<Vec<f64>> {
         let (own, others) = (self.forms.as_ref()?, other.forms.as_ref()?);
-        let sides = over.sides().iter().enumerate().map(|(i, side)| {
-            let steepest = |a: &Forms, b: &Forms| {
-                let slopes = a.slopes.column(i);
-                let apart = slopes.iter().zip(b.slopes.column(i)).map(|(a, b)| (a - b).abs());
-                apart.fold(0.0, f64::max)
-            };
-            steepest(&own.1, &others.0).max(steepest(&own.0, &others.1)) * side.width()
-        });
-        Some(sides.collect())
+        let steepest = |a: &Forms, b: &Forms, i: usize| {
+            let slopes = a.slopes.column(i).into_iter().zip(b.slopes.column(i));
+            slopes.map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
+        };
+        let of = |i| steepest(&own.1, &others.0, i).max(steepest(&own.0, &others.1, i));
+        Some((0..own.0.slopes.ncols()).map(of).collect())
     }
 
-    /// Operations of [`Self::influences`].
-    pub fn influences_flops(n: usize, outputs: usize) -> u64 {
-        n as u64 * (6 * outputs as u64 + 4)
+    /// Operations of [`Self::steepness`].
+    pub fn steepness_flops(n: usize, outputs: usize) -> u64 {
+        n as u64 * (6 * outputs as u64 + 1)
     }
 }

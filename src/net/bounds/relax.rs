@@ -1,23 +1,27 @@
 //! What activations do to intervals, and lines between which their graphs lie there.
 //!
-//! A line is sound on [l, u] if it is above (below) what the net computes at every sum in [l, u]. Slopes are whatever rounding
-//! makes of them; offsets are then chosen so that the line is sound *for that slope*, with ends rounded outwards.
+//! A line is sound on [l, u] if it is above (below) what the net computes at every sum in [l, u]. Slopes are whatever
+//! rounding makes of them; offsets are then chosen so that the line is sound *for that slope*, with ends rounded outwards.
 //!
-//! * A convex function is below a line on [l, u] if it is below it at l and u. So for a `ReLU` with l < 0 < u the upper line has the
-//!   slope u/(u − l), and the lower line is z or 0: z where u ≥ −l (CROWN's adaptive choice: Zhang, Weng, Chen, Hsieh, Daniel,
-//!   "Efficient Neural Network Robustness Certification with General Activation Functions", `NeurIPS` 2018, section 3.3). On either side of
-//!   0 a `ReLU` is linear and both lines are it.
-//! * A function with |σ″| ≤ K is within K (u − l)²/8 of its chord (the error of linear interpolation). That makes both lines for tanh,
-//!   GELU and cosine, K = 0.77, 0.798, 1; where the constant ends of the range are closer together they are taken instead. This
-//!   project's choice: the paper's tangents are tighter, and this needs no search for the point of contact.
+//! * A convex function is below a line on [l, u] if it is below it at l and u. So for a `ReLU` with l < 0 < u the upper
+//!   line has the slope u/(u − l), and the lower line is z or 0: z where u ≥ −l (CROWN's adaptive choice: Zhang, Weng,
+//!   Chen, Hsieh, Daniel, "Efficient Neural Network Robustness Certification with General Activation Functions", `NeurIPS`
+//!   2018, section 3.3). On either side of 0 a `ReLU` is linear and both lines are it.
+//! * A function with |σ″| ≤ K is within K (u − l)²/8 of its chord (the error of linear interpolation). That makes both
+//!   lines for tanh, GELU and cosine, K = 0.77, 0.798, 1; where the constant ends of the range are closer together they are
+//!   taken instead. This project's choice: the paper's tangents are tighter, and this needs no search for the point of
+//!   contact.
 //! * A step has the constant ends of its range.
 //!
-//! **Evaluation.** `ReLU`, identity and step are computed exactly. Of tanh, GELU and cosine the computed value is *assumed* to be within
-//! [`FUNCTION_UNITS`] units of roundoff, of 1 (cosine), of the value's bound min(1, |z|) (tanh) or of |z| (GELU); the library's authors promise one or two. It is not
-//! proved here; a test measures it for 32 bits against 64.
+//! **Evaluation.** `ReLU`, identity and step are computed exactly. Of tanh, GELU and cosine the computed value is *assumed*
+//! to be within [`FUNCTION_UNITS`] units of roundoff, of 1 (cosine), of the value's bound min(1, |z|) (tanh) or of |z|
+//! (GELU). It is not proved here. Measured once: 2.8 units at most for tanh in 32 bits, over every 13th number; against
+//! another library in 64 bits, over 20 million numbers, 4.3 for tanh and 1 for cosine, and 2.0 for GELU over 200,000. A
+//! test measures tanh in 32 bits again.
 //!
-//! **Differences.** For two sums with difference t = z − z′ in [dl, du], σ(z) − σ(z′) is between the least and the most of m t and
-//! M t if all slopes of σ between them are in [m, M] (mean value theorem). The most is convex in t and the least concave, so chords bound them.
+//! **Differences.** For two sums with difference t = z − z′ in [dl, du], σ(z) − σ(z′) is between the least and the most of
+//! m t and M t if all slopes of σ between them are in [m, M] (mean value theorem). The most is convex in t and the least
+//! concave, so chords bound them.
 use super::super::{Activation, Precision};
 use super::interval::{Arithmetic, Interval, down, up};
 
@@ -144,7 +148,8 @@ impl Activation {
         }
     }
 
-    /// At least all |σ″|: of tanh 4/(3√3) = 0.7698, of GELU 2/√(2π) = 0.79789 (at 0, since σ″ = (2 − z²) φ(z)), of cosine 1.
+    /// At least all |σ″|: of tanh 4/(3√3) = 0.7698, of GELU 2/√(2π) = 0.79789 (at 0, since σ″ = (2 − z²) φ(z)), of cosine
+    /// 1.
     fn curvature(self) -> f64 {
         match self {
             Self::Tanh => 0.77,
@@ -181,6 +186,10 @@ impl Pair {
     /// All differences of the two values, and lines around them as functions of the difference of the sums.
     pub(super) fn through(self, activation: Activation, precision: Precision) -> (Interval, Lines) {
         let Self { first, second, difference: t } = self;
+        if t == Interval::point(0.0) {
+            // The same sum has the same value.
+            return (t, Lines::NOTHING);
+        }
         let apart = activation.range(first, precision).minus(activation.range(second, precision));
         let Some((least, most)) = activation.slopes(first.hull(second)) else {
             return (apart, Lines::constant(apart));
@@ -244,9 +253,9 @@ fn cosine_range(z: Interval) -> Interval {
     let mut k = first;
     while k <= last {
         if k.rem_euclid(2.0) < 0.5 {
-            high = 1.0
+            high = 1.0;
         } else {
-            low = -1.0
+            low = -1.0;
         }
         k += 1.0;
     }

@@ -76,7 +76,8 @@ fn a_search_among_few_coordinates_asks_less_and_a_wrong_belief_is_not_certified(
     };
     let (mut of_all, mut of_few) = (0, 0);
     for number in 0..5 {
-        let (all, few) = (run((0..100).collect(), number), run(vec![3, 10, 40, 41, 77, 99], number));
+        let (all, few) =
+            (run((0..100).collect(), number), run(vec![3, 10, 40, 41, 77, 99], number));
         for found in [&all, &few] {
             assert!(matches!(found.certificate, Certificate::Shut { .. }));
             assert_eq!(FourierSum::new(found.terms.clone()).supports(), sum.supports());

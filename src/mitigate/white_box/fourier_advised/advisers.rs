@@ -57,9 +57,9 @@ fn votes(net: &Net) -> Vec<f64> {
     let mut reach = vec![1.0; net.shape().outputs];
     for layer in net.layers()[1..].iter().rev() {
         let columns = layer.weight.columns();
-        let absolute = columns.into_iter().map(|column| {
-            column.iter().zip(&reach).map(|(w, r)| w.abs() * r).sum::<f64>()
-        });
+        let absolute = columns
+            .into_iter()
+            .map(|column| column.iter().zip(&reach).map(|(w, r)| w.abs() * r).sum::<f64>());
         reach = absolute.collect();
     }
     let squares: Vec<f64> =
@@ -90,8 +90,7 @@ impl Adviser<dyn WhiteBox> for Flips {
         let xs: Batch = stack(n, rows.collect::<Vec<Vec<f64>>>());
         let influences = net.influences(&xs, desk.ledger)?;
         desk.ledger.flops(n as u64)?;
-        let mut found: Vec<usize> =
-            (0..n).filter(|&i| influences[i] >= tau * tau / 4.0).collect();
+        let mut found: Vec<usize> = (0..n).filter(|&i| influences[i] >= tau * tau / 4.0).collect();
         found.sort_by(|&i, &j| influences[j].total_cmp(&influences[i]));
         desk.heavy_among(found, &suspect)
     }

@@ -97,7 +97,9 @@ impl<'a> Desk<'a> {
         let HeavySearch { n, tau, .. } = self.plan;
         // A clip, a product and v additions a vertex.
         let cost = |v: usize| (1_u64 << v.min(62)).saturating_mul(self.pass + 4 + v as u64);
-        while !coordinates.is_empty() && (coordinates.len() > 24 || !self.may(cost(coordinates.len()))) {
+        while !coordinates.is_empty()
+            && (coordinates.len() > 24 || !self.may(cost(coordinates.len())))
+        {
             coordinates.pop();
         }
         coordinates.sort_unstable();

@@ -233,8 +233,8 @@ impl Advised {
         clean.draw_to_choose((tau, bound, global.failure), lab)?;
         let verdict = match &desk {
             Some(desk) if !listed.is_empty() => {
-                let of_extras =
-                    (SHARE - 0.125) * global.failure * listed.len() as f64 / most_listed(tau, bound) as f64;
+                let of_extras = (SHARE - 0.125) * global.failure * listed.len() as f64
+                    / most_listed(tau, bound) as f64;
                 let failure = (1.0 - OF_SEARCH) * self.failure - of_extras;
                 let n_first = match lab.world.target {
                     Target::Sign => 0,

@@ -71,7 +71,10 @@ impl Test<'_> {
         Ok(if chance <= self.failure {
             Verdict::Complete(figures)
         } else {
-            Verdict::Open(format!("the advice is not believed: {figures}, over {:.1e}", self.failure))
+            Verdict::Open(format!(
+                "the advice is not believed: {figures}, over {:.1e}",
+                self.failure
+            ))
         })
     }
 

@@ -1,0 +1,127 @@
+//! Exact rays against two points a ray: what they cost, where they win, and where a ripple takes that away.
+use absolve::data::Batch;
+use absolve::ledger::{Budget, Cost, Ledger};
+use absolve::net::{Activation, Layer, Net, Precision};
+use absolve::rng::{Seed, normal};
+use absolve::study::Model;
+use ndarray::{Array1, Array2};
+
+use crate::support::{mitigate, plant, publish, seed, task};
+
+fn model() -> Model {
+    Model::train(&task("affine"), 501, &mut |_| {}).unwrap()
+}
+
+/// Answers of `method` at `xs`, its notes, and what it spent before and on them.
+fn answers(
+    net: &Net,
+    model: &Model,
+    method: &str,
+    params: &str,
+    xs: &Batch,
+) -> (Vec<f64>, String, Cost, Cost) {
+    let suspect = publish(net.clone(), 0);
+    let mut made = None;
+    mitigate(&suspect, model, method, params, |repaired| {
+        let repaired = repaired.unwrap();
+        let before = suspect.spent();
+        let ys = repaired.oracle.query(xs).unwrap();
+        let notes = repaired.notes.join("; ");
+        made = Some((ys.into_iter().collect(), notes, before, suspect.spent() - before));
+    });
+    made.unwrap()
+}
+
+fn forward(net: &Net, xs: &Batch) -> Vec<f64> {
+    net.forward(xs, &Ledger::new(Budget::UNLIMITED)).unwrap().into_iter().collect()
+}
+
+/// `n` inputs at which `planted` is at least 1 away from `clean`, and the truth there.
+fn fired(model: &Model, clean: &Net, planted: &Net, n: usize) -> (Batch, Vec<f64>) {
+    let mut rng = seed(3).stream("fired");
+    let body = model.population.world().domain.body().unwrap();
+    let (mut xs, mut truth) = (Vec::new(), Vec::new());
+    while truth.len() < n {
+        let x = body.sample(&mut rng);
+        let one = Batch::from_shape_vec((1, x.len()), x.clone()).unwrap();
+        let want = forward(clean, &one)[0];
+        if (forward(planted, &one)[0] - want).abs() > 1.0 {
+            xs.extend(x);
+            truth.push(want);
+        }
+    }
+    (Batch::from_shape_vec((n, xs.len() / n), xs).unwrap(), truth)
+}
+
+fn wrong(got: &[f64], want: &[f64], by: f64) -> usize {
+    got.iter().zip(want).filter(|(a, b)| (*a - *b).abs() > by).count()
+}
+
+#[test]
+fn a_ray_of_a_linear_net_costs_what_is_counted_by_hand() {
+    let model = model();
+    let mut rng = Seed::new(1).stream("net");
+    let layers = [(3, 16), (1, 3)].map(|(rows, columns)| Layer {
+        weight: Array2::from_shape_simple_fn((rows, columns), || normal(&mut rng)),
+        bias: Array1::zeros(rows),
+        activation: Activation::Identity,
+    });
+    let net = Net::new(layers.to_vec(), Precision::F64).unwrap();
+    let xs = crate::support::some_inputs(&model, 4);
+    let (got, notes, before, spent) =
+        answers(&net, &model, "affine-exact-ray", "passes = 200", &xs);
+    // F = 2 (48 + 3) = 102. A ray: direction and exit 4·16, product 96, ends 6, output at two knots 12, estimate 1,219.
+    let (start, ray) = (96, 64 + 96 + 6 + 12 + 1219);
+    // One look at the shape and nine pilots; then (20,400 − 96) / (1.25 · 1,397) = 11.6: 11 rays, and 11 log₂ 11 = 38.05.
+    assert_eq!(before, Cost { flops: start + 9 * (start + ray), ..Cost::default() });
+    assert_eq!(spent, Cost { flops: 4 * (start + 11 * ray + 39), ..Cost::default() });
+    assert!(notes.contains("11 exact rays"), "{notes}");
+    // A linear function is its own truth.
+    assert_eq!(wrong(&got, &forward(&net, &xs), 1e-9), 0);
+}
+
+#[test]
+fn exact_rays_win_at_few_passes_where_the_half_space_is_large() {
+    let model = model();
+    let planted = plant(&model, "half-space", "mass = 0.2").net;
+    let (xs, truth) = fired(&model, &model.net, &planted, 200);
+    for passes in [4, 8, 16] {
+        let (two, _, _, paid) =
+            answers(&planted, &model, "affine-ray", &format!("queries = {passes}"), &xs);
+        let f = planted.forward_flops();
+        for fit in ["consensus", "least-absolute", "max-consensus"] {
+            let params = format!("passes = {passes}.0\nestimator = \"{fit}\"");
+            let (exact, notes, _, spent) =
+                answers(&planted, &model, "affine-exact-ray", &params, &xs);
+            println!(
+                "{passes} F ({} for {}), {fit}: {} and {} of 200 wrong by 0.1, {} and {} by 0.5, {notes}",
+                spent.flops as f64 / (200 * f) as f64,
+                paid.flops as f64 / (200 * f) as f64,
+                wrong(&exact, &truth, 0.1),
+                wrong(&two, &truth, 0.1),
+                wrong(&exact, &truth, 0.5),
+                wrong(&two, &truth, 0.5),
+            );
+        }
+    }
+}
+
+#[test]
+fn a_ripple_makes_rays_too_long_and_two_points_are_what_is_left() {
+    let model = model();
+    for tents in [1, 2, 3, 5, 8, 10] {
+        let planted = plant(&model, "ripple", &format!("mass = 0.1\ntents = {tents}")).net;
+        let (xs, truth) = fired(&model, &model.net, &planted, 30);
+        let f = planted.forward_flops();
+        let (exact, notes, before, spent) =
+            answers(&planted, &model, "affine-exact-ray", "passes = 42.0", &xs);
+        println!(
+            "{tents}: {} wrong by 0.1, {} by 0.5, {} queries, {} F, before {} F, {notes}",
+            wrong(&exact, &truth, 0.1),
+            wrong(&exact, &truth, 0.5),
+            spent.queries as f64 / 30.0,
+            spent.flops as f64 / (30 * f) as f64,
+            before.flops as f64 / f as f64
+        );
+    }
+}
