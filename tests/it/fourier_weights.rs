@@ -354,10 +354,27 @@ fn bounds_prune_what_a_trained_net_ignores_and_a_ripple_keeps_everything() {
     assert!(10 * by_tables < 9 * by_queries, "{by_tables} of {by_queries}");
     let ripple = plant(&model, "ripple", "mass = 0.002").net;
     let (a, b) = (pruned(&model, &ripple, 1), global(&model, &ripple, 1));
-    assert!(a.notes.contains("0 of 32 coordinates pruned"), "{}", a.notes);
+    assert!(a.notes.lines().any(|note| note == "0 of 32 coordinates pruned"), "{}", a.notes);
     // With nothing pruned it is the search itself, and the bounds are what it costs more.
     assert_eq!((a.spent.queries, &a.sum), (b.spent.queries, &b.sum));
     assert_eq!(a.spent.flops, b.spent.flops + ripple.flip_bounds_flops() + 32);
+}
+
+#[test]
+fn a_lock_is_refused_by_bounds_and_matters_nothing_to_belief() {
+    let mut task = task("fourier");
+    task.population = toml::from_str("family = \"fourier\"\nn = 110").unwrap();
+    task.train = 10;
+    let model = Model::untrained(&task, 991).unwrap();
+    let locked = plant(&model, "hash-locker", "").net;
+    assert!(locked.lock().is_some());
+    let suspect = publish(locked.clone(), 400);
+    let seeds = LabSeeds { samples: seed(1), method: seed(2) };
+    let mut lab = suspect.lab(&*model.population, &model.task.recipe, seeds);
+    let refused = FourierPruned::default().mitigate(white(&suspect), &mut lab);
+    assert!(refused.unwrap_err().to_string().contains("verifier beside the net"));
+    let outcome = listening(&model, &locked, 1, &Given(supports(&model)));
+    assert!(outcome.believed() && outcome.sum.supports() == truth_of(&model).supports());
 }
 
 #[test]

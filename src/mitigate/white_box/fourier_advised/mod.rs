@@ -9,9 +9,10 @@
 //! 1. *Safe.* Except with probability η, a run that makes a claim has kept exactly the support of h, and its output is the function F
 //!    of the clean samples that the lemma of `fourier-global` names, if either the list was believed, *whatever the suspect is*, or the
 //!    suspect, clipped, is within τ/4 of h in root mean square (or the weaker promise that the note names).
-//! 2. *Cheap.* It spends at most what `fourier-global` with failure probability η' = 0.8 η spends on the same suspect and the same
-//!    samples, and besides at most `share` times the fewest queries that any run of that asks, in forward passes: so at most 1 +
-//!    `share` times its work, but for two operations a clean sample. It draws at most max(N, |L|B²/ε) samples, which that draws too where it hashes.
+//! 2. *Cheap.* It spends at most what `fourier-global` with failure probability η' = 0.8 η spends on the same suspect, samples and coins, and
+//!    besides at most `share` times the fewest queries that any run of that asks, in forward passes: so at most 1 + `share` times its
+//!    work, but for the few operations a clean sample that choosing from a believed list takes. It draws at most max(N, |L|B²/ε) samples, as
+//!    that does where it hashes; where that asks the whole cube or takes the tree, it needs no N, and this draws them all the same.
 //!
 //! *Proof of 1.* Split the first N samples into A and C, with the size of either fixed before C is looked at (N follows from the first
 //! samples' second moment, which for labels of ±1 is known, and else all from A). Let g be any function in the span of L that A
@@ -28,8 +29,13 @@
 //! is out of reach: τ²/4 of noise (2% of flipped labels at τ = 1/2) is about what the sizes here let pass. Then `fourier-global` it is.
 //!
 //! Advisers, all heuristic: `first-layer` and `flips` find coordinates that matter and ask all their vertices, the others random;
-//! `exact` runs the tree of [`crate::net::ExactTree`]; `given` is a list from the user; [`super::FourierOuterProduct`] reads gradients. An input layer
-//! that clips (`saturate`) leaves gradients nothing to say; `ripple` and hidden mass outside a few coordinates spoil first layers.
+//! `exact` runs the tree of [`crate::net::ExactTree`]; `given` is a list from the user; [`super::FourierOuterProduct`] reads gradients. What defeats
+//! them: an input layer that clips (`saturate`) leaves gradients nothing to say, shows a first layer in which all coordinates look alike, and
+//! is too deep for `exact`; `ripple` makes gradients noise and is too deep as well. `flips` looks at answers, which neither changes, but in a
+//! deep net n flips cost n passes, and the desk lets it look at few inputs. All of them together cost a search, no more, and never a wrong answer.
+//!
+//! Rung: the weights; by gradients [`super::FourierOuterProduct`]. A net with a verifier beside it is advised on by its layers; belief does not ask
+//! about the suspect at all. With no clean sample to draw it fails as `fourier-global` does: there is no output without values.
 mod advisers;
 mod desk;
 mod outer_product;
