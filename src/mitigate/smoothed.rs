@@ -2,7 +2,7 @@
 //!
 //! Both estimate the same number: the gradient at u of f ∗ ν, the suspect averaged over noise. For normal noise of deviation σ it is
 //! `E ∇f(u + σz) = E (f(u + σz) − f(u − σz)) z/(2σ)` (Stein 1981). For noise uniform in a ball of radius r it is, with v uniform on the
-//! sphere, `E ∇f(u + y) = E n (f(u + rv) − f(u − rv)) v/(2r)` (the divergence theorem; Flaxman, Kalai, McMahan 2005, lemma 1).
+//! sphere, `E ∇f(u + y) = E n (f(u + rv) − f(u − rv)) v/(2r)` (the divergence theorem; Flaxman, Kalai, `McMahan` 2005, lemma 1).
 //! Both hold for every net of linear pieces. A gradient costs two passes, and so do two values.
 //!
 //! **Where u lies.** Queries must look like inputs and stay in the domain.
@@ -179,7 +179,7 @@ impl Kernel {
         (slopes, centre): (&Batch, Centre),
         lab: &Lab<'a>,
     ) -> Result<Repaired<'a>> {
-        let found = centre.of(slopes.view(), &mut |flops| lab.ledger.flops(flops))?;
+        let found = centre.of(&slopes.view(), &mut |flops| lab.ledger.flops(flops))?;
         let intercept = intercept(xs, answers, &found.point, lab.ledger)?;
         let notes = vec![format!(
             "a query is in a set of inputs with at most {:.3} times its mass; nothing is claimed",

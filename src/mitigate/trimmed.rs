@@ -53,7 +53,7 @@ pub(super) fn starts_needed(unknowns: usize, bad: f64, failure: f64) -> f64 {
 /// If there are fewer than two points more than unknowns, no set of points determines a function, or the budget does not reach.
 pub(super) fn fit(
     xs: &Batch,
-    values: ArrayView1<'_, f64>,
+    values: &ArrayView1<'_, f64>,
     starts: usize,
     rng: &mut Rng,
     ledger: &Ledger,
@@ -264,7 +264,7 @@ mod tests {
         }
         let ledger = crate::ledger::Ledger::new(crate::ledger::Budget::UNLIMITED);
         // A clean start has probability about (23/40)^5 > 0.05: of 500 none is with probability below 1e-11.
-        let found = fit(&xs, values.view(), 500, &mut rng, &ledger).unwrap();
+        let found = fit(&xs, &values.view(), 500, &mut rng, &ledger).unwrap();
         assert!((&found.slope - &slope).iter().all(|d| d.abs() < 1e-9), "{found:?}");
         assert!((found.intercept - 0.7).abs() < 1e-9 && found.kept == 23, "{found:?}");
     }
@@ -276,7 +276,7 @@ mod tests {
         let xs = Batch::from_shape_simple_fn((9, 2), || normal(&mut rng));
         let values = xs.dot(&Array1::from(vec![1.0, 1.0]));
         let ledger = crate::ledger::Ledger::new(crate::ledger::Budget::UNLIMITED);
-        let found = fit(&xs, values.view(), 1, &mut rng, &ledger).unwrap();
+        let found = fit(&xs, &values.view(), 1, &mut rng, &ledger).unwrap();
         assert_eq!(found.kept, 9);
         // p = 3, N = 9, h = 6. Mean: 36. Elimination: 18 + 18 = 36. Residuals: (6 + 6) 9 = 108. Fit of h: 2·9·6 + 36 = 144; its sum 2·4·6 = 48.
         let step = 108 + 144 + 48;
@@ -298,10 +298,10 @@ mod tests {
         let ledger = crate::ledger::Ledger::new(crate::ledger::Budget::UNLIMITED);
         let few = Batch::zeros((4, 2));
         let said =
-            fit(&few, Array1::zeros(4).view(), 5, &mut rng, &ledger).unwrap_err().to_string();
+            fit(&few, &Array1::zeros(4).view(), 5, &mut rng, &ledger).unwrap_err().to_string();
         assert!(said.contains("queries = 4") && said.contains("need 5"), "{said}");
         let flat = Batch::zeros((9, 2));
-        let said = fit(&flat, Array1::zeros(9).view(), 5, &mut rng, &ledger).unwrap_err();
+        let said = fit(&flat, &Array1::zeros(9).view(), 5, &mut rng, &ledger).unwrap_err();
         assert!(said.to_string().contains("on a plane"), "{said}");
     }
 }

@@ -10,7 +10,7 @@
 //! half of what P may span, so Hoeffding's inequality asks for a quarter of the samples: `N = 32 B⁴ ln(2K/η)/τ⁴` for estimates within τ²/8, K =
 //! 6.4 n B²/τ² of them, on which the constants of the tree rest. The programme's error e moves an estimate by at most `2Be + e²` more.
 //!
-//! That counts samples. A sample is dearer here: a query costs F, and F_a(z) about five operations for every cell of every unit's law. The
+//! That counts samples. A sample is dearer here: a query costs F, and `F_a(z)` about five operations for every cell of every unit's law. The
 //! function is not clipped, as the oracle's answers are: B has to hold for the net itself, or the constants say nothing.
 //! What [`ExactTree::run`] finds with fewer samples is a good guess, for someone who checks it.
 use super::{Bucket, Coefficients, Net};
@@ -71,7 +71,7 @@ impl ExactTree {
         let mut alive = vec![Prefix { set: Vec::new(), bucket: exact.start() }];
         let mut found = Vec::new();
         for level in 1..=n {
-            let candidates = self.grown(&exact, alive, level - 1, ledger)?;
+            let candidates = Self::grown(&exact, alive, level - 1, ledger)?;
             let n_samples = if level == n { 1 } else { self.samples as u64 };
             let units = net.layers()[0].bias.len();
             let one: u64 = candidates.iter().map(|prefix| prefix.bucket.flops() + 2).sum();
@@ -110,7 +110,6 @@ impl ExactTree {
 
     /// Every prefix with coordinate i and without.
     fn grown(
-        &self,
         exact: &Coefficients,
         alive: Vec<Prefix>,
         i: usize,

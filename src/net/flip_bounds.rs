@@ -3,7 +3,7 @@
 //! **Why.** With `U_i ≥ sup_x |f(x) − f(x^i)|` every character with i in it has `|f^(S)| ≤ U_i/2`: for `D_i f = (f(x | x_i = 1) − f(x |
 //! x_i = −1))/2`, f^(S) is the coefficient of `S∖i` in `D_i f`, so `|f^(S)| ≤ E|D_i f| ≤ U_i/2` (O'Donnell, "Analysis of Boolean
 //! Functions", 2014, section 2.2). Clipping f to [−B, B] moves no two answers farther apart, so the bound holds for the clipped f as
-//! well. An attack on the weights can make U_i loose. It cannot make it wrong.
+//! well. An attack on the weights can make `U_i` loose. It cannot make it wrong.
 //!
 //! **How.** The two answers are followed through the layers at once: an interval for the units' sums, and one for the difference of
 //! the two. In the first layer, `z = b_j + Σ_{k≠i} W_jk x_k ± W_ji`, the difference of a `ReLU` unit is monotone in z, so its ends

@@ -1,7 +1,7 @@
 //! All answers at inputs that differ from one in the sign of one coordinate, for one first layer's price.
 //!
-//! Turning coordinate i changes the first layer's sums by `−2 x_i W_i`, W_i the i-th column. So with the sums at x kept, a turned
-//! input costs O(d_1) and the rest of the net: of n turned inputs of a net with one hidden layer of d units, `2 n d + 2 (n + 1) d +
+//! Turning coordinate i changes the first layer's sums by `−2 x_i W_i`, `W_i` the i-th column. So with the sums at x kept, a turned
+//! input costs `O(d_1)` and the rest of the net: of n turned inputs of a net with one hidden layer of d units, `2 n d + 2 (n + 1) d +
 //! n (2 d + 1)` operations in all, about 3F, where n passes cost nF. Deeper nets save the first layer alone.
 //!
 //! The influence of coordinate i on f is `E[((f(x) − f(x^i))/2)²]`: by Parseval the sum of `f^(S)²` over all sets S with i in them

@@ -1,11 +1,11 @@
 //! How random inputs spread through a net: means and covariances, layer by layer, as if every layer's sums were jointly normal.
 //!
 //! Cumulant propagation to second order: Wu et al., "Estimating the expected output of wide random MLPs more efficiently than sampling"
-//! (arXiv 2605.05179), K = 2. With sums z ~ N(μ, C), σ² = C_ii, α = μ/σ and the normal density φ and distribution Φ, a `ReLU` has
+//! (arXiv 2605.05179), K = 2. With sums z ~ N(μ, C), σ² = `C_ii`, α = μ/σ and the normal density φ and distribution Φ, a `ReLU` has
 //!
 //! - mean σ φ(α) + μ Φ(α) and second moment (μ² + σ²) Φ(α) + μ σ φ(α), both exact;
 //! - covariance `Σ_{k ≥ 1} a_k(i) a_k(j) C_ij^k / k!`, with a₁ = Φ(α) and, for k ≥ 2, `a_k = (−1)^k σ^{1−k} He_{k−2}(α) φ(α)` (the expansion
-//!   of the bivariate normal density by Mehler 1866; a_k is the mean of the k-th derivative). It is cut after six terms; the diagonal is exact;
+//!   of the bivariate normal density by Mehler 1866; `a_k` is the mean of the k-th derivative). It is cut after six terms; the diagonal is exact;
 //! - covariance with the inputs Φ(α) times that of the sum (Stein 1981), exact.
 //!
 //! A linear layer takes (μ, C, B) to (Wμ + b, W C Wᵀ, W B). So with normal inputs the first layer is exact but for the cut, the mean and the

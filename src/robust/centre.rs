@@ -7,7 +7,7 @@
 //! **Coordinate by coordinate.** `C = √((K − B)/(⌈K/2⌉ − B))` for B < ⌈K/2⌉, and C ≤ √n.
 //!
 //! *Proof.* Let m be the median and `t_j = |m_j − w_j|`, with `m_j = w_j + t_j`, say. At least ⌈K/2⌉ points have a j-th coordinate of
-//! at least m_j (of an even number of points the upper middle value is at least m_j), and at least ⌈K/2⌉ − B of these are good. So
+//! at least `m_j` (of an even number of points the upper middle value is at least `m_j`), and at least ⌈K/2⌉ − B of these are good. So
 //! the good points' squared distances from w in coordinate j sum to at least (⌈K/2⌉ − B) `t_j²`. Summed over j, the left side is
 //! at most (K − B) ε². And a good point has every coordinate within ε, so `t_j` ≤ ε for each j. ∎
 //!
@@ -64,7 +64,7 @@ impl Centre {
     /// What `charge` says.
     pub fn of(
         self,
-        points: ArrayView2<'_, f64>,
+        points: &ArrayView2<'_, f64>,
         charge: &mut dyn FnMut(u64) -> Result<()>,
     ) -> Result<Median> {
         let (k, n) = points.dim();
@@ -113,7 +113,7 @@ fn step_flops(k: usize, n: usize) -> u64 {
 }
 
 fn geometric(
-    points: ArrayView2<'_, f64>,
+    points: &ArrayView2<'_, f64>,
     start: Array1<f64>,
     charge: &mut dyn FnMut(u64) -> Result<()>,
 ) -> Result<Median> {
@@ -159,7 +159,7 @@ mod tests {
 
     fn find(centre: Centre, points: &Array2<f64>) -> (Median, u64) {
         let mut spent = 0;
-        let found = centre.of(points.view(), &mut |flops| {
+        let found = centre.of(&points.view(), &mut |flops| {
             spent += flops;
             Ok(())
         });

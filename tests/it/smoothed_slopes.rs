@@ -1,18 +1,17 @@
 //! Slopes of a smoothed suspect by gradients and by differences.
-use absolve::access::{Access, LabSeeds, Oracle, Suspect};
+use absolve::access::{Access, LabSeeds, Suspect};
 use absolve::attack::ripple::{Zigzag, wrap};
-use absolve::domain::Domain;
 use absolve::ledger::{Budget, Cost};
 use absolve::mitigate::black_box::SmoothedDifference;
 use absolve::mitigate::white_box::SmoothedGradient;
 use absolve::mitigate::{Mitigator, Smoothing};
-use absolve::net::{Activation, Layer, Net, Precision};
+use absolve::net::Net;
 use absolve::population::Truth;
-use absolve::study::{Model, Spec};
-use ndarray::{Array1, Array2};
+use absolve::study::Model;
+use ndarray::Array1;
 
 use crate::gradients::{BOX, compiled, trained, worst};
-use crate::support::{TINY, mitigate, plant, publish, seed, some_inputs};
+use crate::support::{mitigate, plant, publish, seed, some_inputs};
 
 const NORMAL: &str = r#"{ shape = "gauss", n = 3 }"#;
 

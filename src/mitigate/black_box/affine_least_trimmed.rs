@@ -112,7 +112,7 @@ impl Mitigator for AffineLeastTrimmed {
         let xs = draw(&lab.world.domain, queries, &mut lab.seed.stream("points"), lab.ledger)?;
         let values = suspect.query(&xs)?;
         let mut coins = lab.seed.stream("starts");
-        let found = fit(&xs, values.column(0), starts, &mut coins, lab.ledger)?;
+        let found = fit(&xs, &values.column(0), starts, &mut coins, lab.ledger)?;
         let mut notes = vec![format!(
             "{queries} queries, {starts} starts; {} values kept in the last step",
             found.kept

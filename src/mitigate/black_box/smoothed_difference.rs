@@ -1,7 +1,7 @@
 //! `smoothed-difference`: an affine truth from means of differences around a few centres.
 //!
 //! The black-box arm of `smoothed-gradient`: the same number, the gradient of the suspect averaged over noise, by differences
-//! `(f(u + s) − f(u − s)) s` of values at both ends of random steps (Nesterov, Spokoiny 2017; Flaxman, Kalai, McMahan 2005 on the sphere).
+//! `(f(u + s) − f(u − s)) s` of values at both ends of random steps (Nesterov, Spokoiny 2017; Flaxman, Kalai, `McMahan` 2005 on the sphere).
 //! A pair costs two passes, as a gradient does. `src/mitigate/smoothed.rs` has the estimand, where points lie, and the variance of a draw in
 //! both arms.
 //!

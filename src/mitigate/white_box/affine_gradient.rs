@@ -1,19 +1,19 @@
 //! `affine-gradient`: an affine truth from a few input gradients of the suspect, once and for all.
 //!
 //! This project's own. A gradient of a function that is close to affine is its slope, in all n directions at once, where values give
-//! one number a query. So draw K points u₁, …, u_K as inputs are spread; ask for gradient and answer at each; take a median g of the
+//! one number a query. So draw K points u₁, …, `u_K` as inputs are spread; ask for gradient and answer at each; take a median g of the
 //! gradients (of every coordinate, or geometric: `src/robust/centre.rs`) and `b = median(f(u_k) − g · u_k)`. The answer at x is
 //! g · x + b from then on, whatever else the suspect may hold.
 //!
 //! **Theorem.** Let h(x) = w · x + c be affine. Let f be within δ of h except on a set of mass at most ε, and let its gradient be
-//! within ε_g of w, in Euclidean length, except on a set of mass at most ε < 1/2. With B = ⌊K (ε + 1/2)/2⌋ and the factor C of
+//! within `ε_g` of w, in Euclidean length, except on a set of mass at most ε < 1/2. With B = ⌊K (ε + 1/2)/2⌋ and the factor C of
 //! the median for K points of which B are bad, and a domain that lies in a ball of radius R, every answer is within
 //! `δ + 2 R C ε_g` of h, except with probability at most `P[Bin(K, ε) > B] + P[Bin(K, ε) ≥ K/2]` over the points: once for all answers.
 //!
 //! *Proof.* A point is bad as a whole, in all coordinates, so no union over coordinates is needed: with at most B bad gradients
-//! |g − w| ≤ C ε_g =: r (`src/robust/centre.rs`). Then at a point with a good value f(u) − g · u = c + (w − g) · u + e with |e| ≤ δ,
+//! |g − w| ≤ C `ε_g` =: r (`src/robust/centre.rs`). Then at a point with a good value f(u) − g · u = c + (w − g) · u + e with |e| ≤ δ,
 //! and the median lies between two of these if more than half of the values are good. So the error at x, (g − w) · x + b − c, lies between two numbers
-//! of the form (g − w) · (x − u_k) + e, and |x − u_k| ≤ 2R. ∎ Of normal inputs 2R is |x| + max |u_k|, so the bar comes with the answer.
+//! of the form (g − w) · (x − `u_k`) + e, and |x − `u_k`| ≤ 2R. ∎ Of normal inputs 2R is |x| + max |`u_k`|, so the bar comes with the answer.
 //!
 //! So K does not depend on n; n + 1 queries are needed only to determine an affine function. **The promise is stronger than one of
 //! values, and no promise of values implies it**: `ripple` moves no answer by more than a fraction of δ and spoils every gradient,
@@ -140,7 +140,7 @@ impl Mitigator for AffineGradient {
         let xs = draw(domain, draws.points, &mut lab.seed.stream("points"), lab.ledger)?;
         let (answers, gradients) =
             suspect.answers_and_gradient(&xs, &mut |answers| Batch::ones(answers.raw_dim()))?;
-        let found = self.centre.of(gradients.view(), &mut |flops| lab.ledger.flops(flops))?;
+        let found = self.centre.of(&gradients.view(), &mut |flops| lab.ledger.flops(flops))?;
         let intercept = intercept(&xs, &answers, &found.point, lab.ledger)?;
         let mut notes = vec![format!(
             "{} gradients, of which {} may be bad, for a failure probability of {:.2e}",

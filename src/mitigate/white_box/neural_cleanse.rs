@@ -138,16 +138,15 @@ impl NeuralCleanse {
     ) -> Result<(Vec<Inverted>, Vec<String>)> {
         let range = coordinate_range(METHOD, &lab.world.domain)?;
         let search = Search { epochs: self.epochs, batch: self.batch, range };
-        let goals: Vec<Goal> = match lab.world.target.n_classes() {
-            Some(k) => (0..k).map(Goal::Class).collect(),
-            None => {
-                let offset = self.offset_of(tune, lab)?;
-                if offset <= 0.0 {
-                    let note = "the clean labels do not differ, so no offset follows from them";
-                    return Ok((Vec::new(), vec![note.to_owned()]));
-                }
-                vec![Goal::Shift(offset), Goal::Shift(-offset)]
+        let goals: Vec<Goal> = if let Some(k) = lab.world.target.n_classes() {
+            (0..k).map(Goal::Class).collect()
+        } else {
+            let offset = self.offset_of(tune, lab)?;
+            if offset <= 0.0 {
+                let note = "the clean labels do not differ, so no offset follows from them";
+                return Ok((Vec::new(), vec![note.to_owned()]));
             }
+            vec![Goal::Shift(offset), Goal::Shift(-offset)]
         };
         let mut found = Vec::with_capacity(goals.len());
         for (number, goal) in goals.iter().enumerate() {
@@ -189,12 +188,11 @@ impl NeuralCleanse {
 
     /// How far an answer has to move.
     fn offset_of(&self, tune: &Labeled, lab: &Lab<'_>) -> Result<f64> {
-        match self.offset {
-            Some(offset) => Ok(offset),
-            None => {
-                lab.ledger.flops(4 * tune.len() as u64)?;
-                Ok(tune.ys.std(0.0))
-            }
+        if let Some(offset) = self.offset {
+            Ok(offset)
+        } else {
+            lab.ledger.flops(4 * tune.len() as u64)?;
+            Ok(tune.ys.std(0.0))
         }
     }
 }

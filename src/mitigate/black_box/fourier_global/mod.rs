@@ -190,7 +190,7 @@ impl FourierGlobal {
     }
 
     /// What this method gives back for a list from elsewhere: clean samples choose from it, and give the values.
-    pub(in super::super) fn from_list(
+    pub(in super::super) fn of_list(
         &self,
         list: &[Vec<usize>],
         clean: &mut Clean,

@@ -253,12 +253,12 @@ impl Advised {
         };
         match verdict {
             Verdict::Complete(note) => {
-                let sum = global.from_list(&listed, &mut clean, lab)?;
+                let sum = global.of_list(&listed, &mut clean, lab)?;
                 notes.push(format!("the advice of {} sets is believed: {note}", listed.len()));
                 let claimed = !sum.terms().is_empty() && clean.largest() <= bound * (1.0 + 1e-9);
                 let guarantee = claimed.then(|| self.believed(tau));
                 let canonical = guarantee.as_ref().map(|claim| claim.failure_probability);
-                Ok(Repaired { guarantee, canonical, notes, ..Repaired::recovered(sum, lab) })
+                Ok(Repaired { guarantee, notes, canonical, ..Repaired::recovered(sum, lab) })
             }
             Verdict::Open(why) => {
                 let mut found = global.search_from(&suspect, lab, clean, None)?;

@@ -85,7 +85,7 @@ impl Test<'_> {
         let degrees: u64 = self.list.iter().map(|set| set.len() as u64).sum();
         let fit = self.n_fit as u64 * (degrees + 2 * k * (k + 1)) + 4 * k.pow(3);
         let judge = (n - self.n_fit) as u64 * (degrees + 2 * k + 3);
-        let patterns = 2 * k << (k as usize).min(MOST_RANK);
+        let patterns = (2 * k) << (k as usize).min(MOST_RANK);
         fit + judge + patterns
     }
 
@@ -127,7 +127,7 @@ fn largest(function: &FourierSum, n: usize) -> f64 {
             }
             let own = 1 << basis.len();
             basis.push((*pivot, set, of ^ own));
-            of ^= of ^ own;
+            of = own;
         }
         made.push(of);
     }
