@@ -1,4 +1,4 @@
-//! Exact rays against two points a ray: what they cost, where they win, and where a ripple takes that away.
+//! Exact rays against two points a ray: what they cost, where they lose, and what a ripple does to them.
 use absolve::data::Batch;
 use absolve::ledger::{Budget, Cost, Ledger};
 use absolve::net::{Activation, Layer, Net, Precision};
@@ -94,22 +94,10 @@ fn both_wrong(model: &Model, passes: u64) -> (usize, usize) {
 }
 
 #[test]
-fn exact_rays_win_only_where_inputs_are_wide() {
+fn exact_rays_lose_to_two_points_where_inputs_are_narrow() {
     // 16 inputs and 64 units: what is done off the product is as much as the product, and fewer rays are paid for.
     let narrow = both_wrong(&model(), 16);
     assert!(narrow.0 > narrow.1, "{narrow:?}");
-    // 256 inputs and 32 units.
-    let mut task = task("affine");
-    let text = r#"{ family = "affine", domain = { shape = "box", n = 256 }, noise = 0.01, delta = 0.01, cutoff = 0.1 }"#;
-    task.population = toml::from_str::<toml::Table>(&format!("p = {text}")).unwrap()["p"]
-        .clone()
-        .try_into()
-        .unwrap();
-    task.recipe.hidden = vec![32];
-    let wide = Model::train(&task, 502, &mut |_| {}).unwrap();
-    let wide: Vec<_> = [4, 8, 12, 16].map(|passes| both_wrong(&wide, passes)).to_vec();
-    println!("{wide:?}");
-    assert!(wide[1].0 < wide[1].1, "{wide:?}");
 }
 
 #[test]
@@ -121,7 +109,7 @@ fn a_ripple_makes_rays_too_long_and_two_points_are_what_is_left() {
     // One exact ray for what pays for 21 rays of two points, 15 exact ones without the ripple.
     let (_, notes, before, spent) =
         answers(&planted, &model, "affine-exact-ray", "passes = 42.0", &xs);
-    assert!(notes.contains("1 exact rays"), "{notes}");
+    assert!(notes.starts_with("1 exact rays"), "{notes}");
     assert!(before.flops > 100 * f && spent.flops > 15 * 30 * f && spent.queries == 0);
     // With 8 passes none fits: three rays of two points, 8·16 + 10 operations each, and a sort of three.
     let (exact, notes, before, spent) =
