@@ -22,6 +22,7 @@ fn spec(domain: &str) -> Spec {
         question = "?"
         first_seed = 1
         models = 1
+        min_attack_success = 0.0
         [[task]]
         name = "line"
         train = 4000
