@@ -6,7 +6,7 @@ use crate::mitigate::black_box::{
     AffineAverage, AffineContract, AffineGauss, AffineRay, CharactersGlobal, Distil, FieldCorrect,
     FourierGlobal, LowDegreeGlobal, LowDensityFilter, PolynomialRay, ScaleUp, Smooth, Strip,
 };
-use crate::mitigate::white_box::{AffineExactRay, FinePrune};
+use crate::mitigate::white_box::{ActivationFilter, AffineExactRay, FinePrune};
 use crate::mitigate::{Mitigator, Nothing, Relearn};
 use crate::population::{Promise, World};
 
@@ -194,6 +194,15 @@ pub const MITIGATORS: &[MitigatorEntry] = &[
         guarantee: "every answer exact, with a failure probability",
         applies: |world| FieldCorrect::default().check(world).is_ok(),
         build: |params| black_box::<FieldCorrect>("field-correct", params),
+    },
+    MitigatorEntry {
+        name: "activation-filter",
+        summary: "reject inputs that move the net unlike the clean samples do, answer those by a fallback",
+        source: "scores after Lee et al. 2018, Ma et al. 2023, Liu et al. 2018 and of this project",
+        scope: "everything; most scores need a hidden layer",
+        guarantee: "the rate of clean inputs that are rejected",
+        applies: |_| true,
+        build: |params| white_box::<ActivationFilter>("activation-filter", params),
     },
 ];
 
