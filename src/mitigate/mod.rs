@@ -7,6 +7,7 @@ mod baseline;
 pub mod black_box;
 mod canonical;
 mod certificate;
+mod covariance;
 mod dictionary;
 mod heavy;
 mod invert;

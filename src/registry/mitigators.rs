@@ -9,9 +9,9 @@ use crate::mitigate::black_box::{
     Smooth, SmoothedDifference, Strip,
 };
 use crate::mitigate::white_box::{
-    AffineExactRay, AffineGradient, Anp, AverageWeights, Clp, DistilFromWeights, FinePrune,
-    FineTune, FourierAdvised, FourierOuterProduct, FourierPruned, FtSam, IBau, MmBd, Nad,
-    NeuralCleanse, NoiseRetrain, ReinitLast, Rnp, SmoothedGradient, TruncateSpectrum,
+    ActivationFilter, AffineExactRay, AffineGradient, Anp, AverageWeights, Clp, DistilFromWeights,
+    FinePrune, FineTune, FourierAdvised, FourierOuterProduct, FourierPruned, FtSam, IBau, MmBd,
+    Nad, NeuralCleanse, NoiseRetrain, ReinitLast, Rnp, SmoothedGradient, TruncateSpectrum,
 };
 use crate::mitigate::{Mitigator, Nothing, Relearn};
 use crate::population::Promise;
@@ -385,5 +385,14 @@ pub const MITIGATORS: &[MitigatorEntry] = &[
         guarantee: "none",
         applies: |world| SmoothedDifference::default().check(world).is_ok(),
         build: |params| black_box::<SmoothedDifference>("smoothed-difference", params),
+    },
+    MitigatorEntry {
+        name: "activation-filter",
+        summary: "reject inputs that move the net unlike the clean samples do, answer those by a fallback",
+        source: "scores after Lee et al. 2018, Ma et al. 2023, Liu et al. 2018 and of this project",
+        scope: "everything; most scores need a hidden layer",
+        guarantee: "the rate of clean inputs that are rejected",
+        applies: |_| true,
+        build: |params| white_box::<ActivationFilter>("activation-filter", params),
     },
 ];

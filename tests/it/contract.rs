@@ -63,6 +63,7 @@ const UNCHANGED_WITHOUT_SAMPLES: &[&str] = &[
     "i-bau",
     "mm-bd",
     "neural-cleanse",
+    "activation-filter",
 ];
 
 /// Parameters of methods whose published defaults take long; the defaults themselves are tried with no sample.

@@ -24,6 +24,7 @@ mod local_bars;
 mod local_plans;
 mod locks;
 mod masses;
+mod monitors;
 mod polynomials;
 mod practical;
 mod pruning;

@@ -14,10 +14,9 @@
 //! density than another and the filter sees corners at most: it says so in a note. Refuses the torus and residues, where
 //! the distance goes round. Cost: one query an input that is let pass and none for the others; 2n² operations an input
 //! (`mahalanobis`) or 3n a sample kept (`knn`), and N n² before.
-use ndarray::{Array1, Array2, Axis};
 use serde::{Deserialize, Serialize};
 
-use super::super::least_squares::solve;
+use super::super::covariance::Gaussian;
 use super::super::screen::{
     Bound, Fallback, Screen, Suspicions, Verdict, check_rate, check_samples, draw, guarded,
 };
@@ -117,47 +116,27 @@ impl Mitigator for LowDensityFilter {
 
 /// What inputs are compared with.
 enum Density {
-    Mahalanobis { mean: Array1<f64>, precision: Array2<f64> },
+    Mahalanobis(Gaussian),
     Knn { points: Batch, k: usize },
 }
 
 impl Density {
-    /// The mean of `xs` and the inverse of their shrunk covariance. Charges 2 N n² for products and 8n³/3 for the inverse.
+    /// As [`Gaussian::fit`].
     fn mahalanobis(xs: &Batch, ledger: &Ledger) -> Result<Self> {
-        let (n_samples, n) = xs.dim();
-        let (rows, width) = (n_samples as u64, n as u64);
-        ledger.flops(2 * rows * width * width + 8 * width.pow(3) / 3)?;
-        let mean = xs.mean_axis(Axis(0)).unwrap_or_else(|| Array1::zeros(n));
-        let precision = solve(&shrunk_covariance(&(xs - &mean)), &Array2::eye(n));
-        let Some(precision) = precision else {
+        let Some(gaussian) = Gaussian::fit(xs, ledger)? else {
             let why =
                 "the clean samples are all the same, so nothing is unlike them by any measure";
             return Err(Error::assumption(METHOD, why));
         };
-        Ok(Self::Mahalanobis { mean, precision })
+        Ok(Self::Mahalanobis(gaussian))
     }
 
     fn flops(&self, n: usize) -> u64 {
         match self {
-            Self::Mahalanobis { .. } => (2 * n * n + 3 * n) as u64,
+            Self::Mahalanobis(_) => Gaussian::flops(n),
             Self::Knn { points, .. } => (points.nrows() * 3 * n) as u64,
         }
     }
-}
-
-/// The covariance of centred rows, shrunk towards m I with m its mean eigenvalue (Ledoit and Wolf 2004, section 3.3).
-fn shrunk_covariance(centred: &Batch) -> Array2<f64> {
-    let (n_samples, n) = centred.dim();
-    let (rows, width) = (n_samples as f64, n as f64);
-    let sample = centred.t().dot(centred) / rows;
-    let scale = sample.diag().sum() / width;
-    let squares = |a: &Array2<f64>| a.iter().map(|x| x * x).sum::<f64>();
-    let apart = squares(&(&sample - &(Array2::<f64>::eye(n) * scale))) / width;
-    let fourth: f64 =
-        centred.rows().into_iter().map(|x| x.iter().map(|x| x * x).sum::<f64>().powi(2)).sum();
-    let noise = (fourth / rows - squares(&sample)) / (rows * width);
-    let share = if apart > 0.0 { (noise / apart).clamp(0.0, 1.0) } else { 0.0 };
-    sample * (1.0 - share) + Array2::<f64>::eye(n) * (share * scale)
 }
 
 struct Unlike<'a> {
@@ -169,11 +148,7 @@ impl Screen for Unlike<'_> {
     fn suspicions(&self, xs: &Batch) -> Result<Suspicions> {
         self.ledger.flops(self.density.flops(xs.ncols()) * xs.nrows() as u64)?;
         let score = |x: ndarray::ArrayView1<'_, f64>| match &self.density {
-            Density::Mahalanobis { mean, precision } => {
-                let away = &x - mean;
-                // Row by row, so that an input's score does not depend on those beside it.
-                precision.rows().into_iter().zip(&away).map(|(p, a)| a * p.dot(&away)).sum()
-            }
+            Density::Mahalanobis(gaussian) => gaussian.distance(x),
             Density::Knn { points, k } => {
                 let distance = |p: ndarray::ArrayView1<'_, f64>| {
                     p.iter().zip(&x).map(|(p, x)| (p - x).powi(2)).sum::<f64>().sqrt()
@@ -191,17 +166,6 @@ mod tests {
     use super::*;
     use crate::ledger::Budget;
     use crate::rng::{Seed, normal};
-
-    #[test]
-    fn the_shrunk_covariance_is_the_formulas() {
-        // Rows ±(2, 0) and ±(0, 1): S = diag(2, ½), m = 5/4, d² = (¾)², b̄² = ((16 + 16 + 1 + 1)/4 − 4¼)/(4·2) = 17/32.
-        let xs = ndarray::array![[2.0, 0.0], [-2.0, 0.0], [0.0, 1.0], [0.0, -1.0]];
-        let share = (17.0 / 32.0) / (9.0 / 16.0);
-        let want = |s: f64| (1.0 - share) * s + share * 1.25;
-        let got = shrunk_covariance(&xs);
-        assert!((got[[0, 0]] - want(2.0)).abs() < 1e-12 && (got[[1, 1]] - want(0.5)).abs() < 1e-12);
-        assert!(got[[0, 1]].abs() < 1e-12);
-    }
 
     #[test]
     fn scores_of_many_samples_are_those_of_their_distribution() {

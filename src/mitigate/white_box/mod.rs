@@ -1,4 +1,5 @@
 //! Mitigators that read the weights.
+mod activation_filter;
 mod affine_exact_ray;
 mod affine_gradient;
 mod anp;
@@ -15,6 +16,7 @@ mod ft_sam;
 mod i_bau;
 mod masks;
 mod mm_bd;
+mod monitor;
 mod nad;
 mod neural_cleanse;
 mod noise_retrain;
@@ -25,6 +27,7 @@ mod shift;
 mod smoothed_gradient;
 mod truncate_spectrum;
 
+pub use activation_filter::{ActivationFilter, Signal};
 pub use affine_exact_ray::AffineExactRay;
 pub use affine_gradient::AffineGradient;
 pub use anp::Anp;
