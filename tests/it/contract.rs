@@ -143,7 +143,9 @@ fn every_mitigator_stops_at_its_budget_and_is_charged_for_nothing_beyond_it() {
                 Ok(_) => assert_eq!(what, "clean labels", "{name} went past its budget of {what}"),
             }
             let within = short.spent();
-            assert!(within.queries <= all.queries && within.clean_labels <= all.clean_labels);
+            // Who gets fewer clean samples may believe the suspect, or ask it, more often.
+            assert!(what == "clean labels" || within.queries <= all.queries, "{name}");
+            assert!(within.clean_labels <= all.clean_labels, "{name}");
             assert!(budget.queries.is_none_or(|most| within.queries <= most), "{name}");
             assert!(budget.flops.is_none_or(|most| within.flops <= most), "{name}");
         }

@@ -137,7 +137,7 @@ fn a_fast_ripple_drowns_means_of_gradients_and_differences_do_not_see_its_slope(
     // Amplitude 0.025 and 2^16 pieces: s is over 500, and a median of 15 means of 256 gradients is off by some s/16/4 along it. By
     // differences a draw adds at most 0.025 · 8 · 9 = 1.8, beside √7 |w| = 4.6: 0.08 for the median.
     let model = compiled(BOX, 6);
-    let fast = plant(&model, "ripple", "mass = 0.0001\ntents = 15").net;
+    let fast = plant(&model, "ripple", "mass = 0.0005\ntents = 15").net;
     let (by_gradients, a) = worst(&model, &fast, "smoothed-gradient", "draws = 256");
     let (by_values, b) = worst(&model, &fast, "smoothed-difference", "draws = 256");
     assert_eq!(a.gradients * 2, b.queries);
