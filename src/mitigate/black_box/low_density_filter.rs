@@ -148,7 +148,7 @@ impl Screen for Unlike<'_> {
     fn suspicions(&self, xs: &Batch) -> Result<Suspicions> {
         self.ledger.flops(self.density.flops(xs.ncols()) * xs.nrows() as u64)?;
         let score = |x: ndarray::ArrayView1<'_, f64>| match &self.density {
-            Density::Mahalanobis(gaussian) => gaussian.distance(x),
+            Density::Mahalanobis(gaussian) => gaussian.distance(&x),
             Density::Knn { points, k } => {
                 let distance = |p: ndarray::ArrayView1<'_, f64>| {
                     p.iter().zip(&x).map(|(p, x)| (p - x).powi(2)).sum::<f64>().sqrt()

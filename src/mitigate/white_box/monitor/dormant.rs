@@ -1,7 +1,7 @@
 //! s10: what units that sleep on clean inputs contribute.
 //!
-//! This project's own, on the premise of Liu et al. 2018 (Fine-Pruning): Σ |v_k| |a_k| over hidden units k that fire (a ≠ 0) on at most 1%
-//! of the clean samples, |v_k| the length of their outgoing weights. Defeated by detectors of units that clean inputs wake. Fit: F a sample, a comparison a
+//! This project's own, on the premise of Liu et al. 2018 (Fine-Pruning): Σ |`v_k`| |`a_k`| over hidden units k that fire (a ≠ 0) on at most 1%
+//! of the clean samples, |`v_k`| the length of their outgoing weights. Defeated by detectors of units that clean inputs wake. Fit: F a sample, a comparison a
 //! sample and unit, 2 a weight behind hidden layers and a root a unit. An input: F, and 3 a sleeping unit.
 use super::{Monitor, hidden};
 use crate::data::Batch;

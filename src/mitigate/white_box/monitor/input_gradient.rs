@@ -1,6 +1,6 @@
 //! s13: how few inputs the answer rests on: ‖c‖₂/‖c‖₁ of c = x ∘ ∇, from 1/√n (all alike) to 1 (one input).
 //!
-//! This project's, on the saliency of patches (as of Chou et al. 2020, SentiNet). The gradient is of the margin of the largest answer over the next, or of the one
+//! This project's, on the saliency of patches (as of Chou et al. 2020, `SentiNet`). The gradient is of the margin of the largest answer over the next, or of the one
 //! answer. It assumes that a trigger is a few inputs that decide alone; defeated by triggers that are spread (blended, half-space). There is nothing
 //! to fit. An input: 2F, 2K for the two largest of K answers (none for one), and 5n + 2.
 use super::Monitor;

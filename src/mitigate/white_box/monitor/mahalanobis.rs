@@ -1,6 +1,6 @@
 //! s7: the squared Mahalanobis distance of hidden activations from those of clean samples, by width, the mean over layers.
 //!
-//! After Lee et al. 2018 (NeurIPS, section 2), without their classes; the covariance is shrunk (`mitigate/covariance.rs`). `relative`
+//! After Lee et al. 2018 (`NeurIPS`, section 2), without their classes; the covariance is shrunk (`mitigate/covariance.rs`). `relative`
 //! takes off the same distance without correlations, so that only what is oddly *combined* counts. Fit: F a sample, 2 N d² + 8d³/3 a
 //! layer. An input: F, and 2d² + 3d + 2 a layer; `relative` 4d + 1 more.
 use super::{Monitor, hidden};
@@ -43,8 +43,8 @@ impl Monitor for Mahalanobis<'_> {
             let d = acts.ncols();
             let more = if self.relative { 4 * d as u64 + 1 } else { 0 };
             ledger.flops(Gaussian::flops(d) + 2 + more)?;
-            let apart = if self.relative { law.distance_apart(acts.row(0)) } else { 0.0 };
-            sum += (law.distance(acts.row(0)) - apart) / d as f64;
+            let apart = if self.relative { law.distance_apart(&acts.row(0)) } else { 0.0 };
+            sum += (law.distance(&acts.row(0)) - apart) / d as f64;
         }
         Ok(sum / self.layers.len() as f64)
     }
