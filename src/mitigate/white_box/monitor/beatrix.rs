@@ -89,7 +89,7 @@ mod tests {
         let (net, ledger) = (net(), Ledger::new(Budget::UNLIMITED));
         let fit = Beatrix::fit(&net, &xs, &ledger).unwrap();
         assert_eq!(ledger.spent().flops, 3 * 12 + 3 * (3 * (3 + 4) + 9) + 1);
-        assert_eq!(fit.score(&array![[3.0, 1.0]], &ledger).unwrap(), 0.0);
+        assert!((fit.score(&array![[3.0, 1.0]], &ledger).unwrap() - 0.0).abs() < 1e-12);
         // At (6, 1): 36 is 2 above 34 of size 34 + 4/3; 6 and 1 are above 0 of size 4/3.
         let want = (2.0 / (34.0 + 4.0 / 3.0) + 7.0 / (4.0 / 3.0)) / 3.0;
         let before = ledger.spent().flops;

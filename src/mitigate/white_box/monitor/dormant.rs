@@ -67,11 +67,11 @@ mod tests {
         let (net, ledger) = (net(), Ledger::new(Budget::UNLIMITED));
         let fit = Dormant::fit(&net, &array![[1.0, 0.0], [2.0, 0.5]], &ledger).unwrap();
         assert_eq!(ledger.spent().flops, 2 * 12 + 4 + 4 + 2);
-        assert_eq!(fit.score(&array![[9.0, 4.0]], &ledger).unwrap(), 6.0);
+        assert!((fit.score(&array![[9.0, 4.0]], &ledger).unwrap() - 6.0).abs() < 1e-12);
         assert_eq!(ledger.spent().flops, 34 + 12 + 3);
         // It loses where a clean input wakes the unit.
         let awake = Dormant::fit(&net, &array![[1.0, 0.0], [2.0, 1.5]], &ledger).unwrap();
-        assert_eq!(awake.score(&array![[9.0, 4.0]], &ledger).unwrap(), 0.0);
+        assert!((awake.score(&array![[9.0, 4.0]], &ledger).unwrap() - 0.0).abs() < 1e-12);
         assert!(awake.note().is_some() && fit.note().is_none());
     }
 }
