@@ -11,7 +11,7 @@ use absolve::study::Model;
 use ndarray::Array1;
 
 use crate::gradients::{BOX, compiled, trained, worst};
-use crate::support::{mitigate, publish, seed, some_inputs};
+use crate::support::{mitigate, plant, publish, seed, some_inputs};
 
 const NORMAL: &str = r#"{ shape = "gauss", n = 3 }"#;
 
@@ -130,6 +130,19 @@ fn the_variance_of_a_draw_is_the_closed_form_and_gradients_have_none_on_the_trut
         let off = slope(&SmoothedGradient(smoothing), &model, &model.net, 1) - &w;
         assert!(squared(&off) < 1e-18);
     }
+}
+
+#[test]
+fn a_fast_ripple_drowns_means_of_gradients_and_differences_do_not_see_its_slope() {
+    // Amplitude 0.025 and 2^16 pieces: the slope s along the ripple is over 300. A mean of 255 of ±s is off by s/255 = 1.2 or more, whatever the
+    // coins (an even number may balance). By differences a draw adds at most 0.025 · 8 · 9 = 1.8, beside √7 |w| = 4.6: 0.08 for the median.
+    let model = compiled(BOX, 6);
+    let fast = plant(&model, "ripple", "mass = 0.0005\ntents = 15").net;
+    let (by_gradients, a) = worst(&model, &fast, "smoothed-gradient", "draws = 255");
+    let (by_values, b) = worst(&model, &fast, "smoothed-difference", "draws = 255");
+    assert_eq!(a.gradients * 2, b.queries);
+    assert!(by_gradients > 1.0, "{by_gradients}");
+    assert!(by_values < 1.0, "{by_values}");
 }
 
 #[test]
