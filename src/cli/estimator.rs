@@ -102,6 +102,6 @@ fn interval(Interval { low, high, failure_probability, proved }: Interval) -> St
     } else {
         "cannot be outside".to_owned()
     };
-    let how = if proved { "proved" } else { "in the limit of many queries" };
+    let how = if proved { "proved" } else { "in the limit of large samples" };
     format!("  [{low:.6}, {high:.6}], {chance}, {how}")
 }

@@ -1,9 +1,10 @@
-//! White-box suspicion scores: every one keeps its rate and its ledger, and `dormant` where it wins and where it loses.
+//! White-box suspicion scores: every one keeps its rate and its ledger, wins somewhere and loses somewhere.
 use absolve::data::Batch;
 use absolve::net::{Activation, Layer, Net, Precision};
 use absolve::study::Model;
 
 use crate::support::{mitigate, publish, some_inputs, task};
+use crate::tuning_backdoors::Victims;
 
 const SCORES: [&str; 7] = [
     "mahalanobis",
@@ -85,6 +86,27 @@ fn a_sleeping_unit_is_seen_and_one_that_clean_inputs_wake_is_not() {
         })
     };
     assert_eq!(answers(&suspect), answers(&plain));
+}
+
+#[test]
+fn each_other_score_sees_one_backdoor_and_misses_another() {
+    // Six nets; margins are about half of what experiments/mitigators/monitors.md measured on other seeds.
+    let badnets = Victims::of("badnets", "");
+    let blended = Victims::of("blended", "");
+    let ball = Victims::of("small-ball", "mass = 0.01");
+    for (score, seen, at_most, missed) in [
+        ("mahalanobis", &blended, 0.1, &ball),
+        ("relative-mahalanobis", &blended, 0.1, &ball),
+        ("beatrix", &badnets, 0.85, &blended),
+        ("region-size", &ball, 0.4, &badnets),
+        ("finetune-kl", &ball, 0.2, &blended),
+        ("input-gradient", &badnets, 0.6, &blended),
+    ] {
+        let toml = format!("score = \"{score}\"");
+        let seen = seen.after("activation-filter", &toml);
+        let missed = missed.after("activation-filter", &toml);
+        assert!(seen < at_most && missed > 0.85, "{score}: {seen} {missed}");
+    }
 }
 
 #[test]

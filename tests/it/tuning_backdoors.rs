@@ -16,10 +16,10 @@ use ndarray::{Array1, Array2};
 use crate::support::{mitigate, params, plant, publish, seed, task};
 
 /// Digits nets, each with one backdoor.
-struct Victims(Vec<(Model, Planted)>);
+pub(crate) struct Victims(Vec<(Model, Planted)>);
 
 impl Victims {
-    fn of(attack: &str, toml: &str) -> Self {
+    pub(crate) fn of(attack: &str, toml: &str) -> Self {
         let train = |number| {
             let model = Model::train(&task("digits"), number, &mut |_| {}).unwrap();
             let planted = plant(&model, attack, toml);
@@ -29,7 +29,7 @@ impl Victims {
     }
 
     /// Mean attack success after `name`, over the nets.
-    fn after(&self, name: &str, toml: &str) -> f64 {
+    pub(crate) fn after(&self, name: &str, toml: &str) -> f64 {
         let success = |(model, planted): &(Model, Planted)| {
             let mut rng = model.seed().stream("exam");
             let (test, trigger) = (model.test().unwrap(), Some(&planted.trigger));

@@ -107,3 +107,41 @@ impl FourierPruned {
         FourierGlobal { tau, bound, failure, accuracy, queries, ..FourierGlobal::default() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::stack;
+    use crate::fourier::vertex;
+    use crate::ledger::Budget;
+    use crate::net::{Activation, Precision};
+    use crate::rng::Seed;
+
+    #[test]
+    fn bounds_by_crown_are_no_looser_still_sound_at_every_vertex_and_charged_n_flips_more() {
+        let by = |bounds| FourierPruned { bounds, ..FourierPruned::default() };
+        let mut tighter = 0;
+        for seed in 0..10 {
+            let mut rng = Seed::new(seed).stream("net");
+            let net =
+                Net::random(&[7, 9, 8, 1], Activation::Relu, Precision::F32, &mut rng).unwrap();
+            let ledgers = [(); 2].map(|()| Ledger::new(Budget::UNLIMITED));
+            let plain = by(Bounding::Interval).flip_bounds(&net, &ledgers[0]).unwrap();
+            let crown = by(Bounding::Crown).flip_bounds(&net, &ledgers[1]).unwrap();
+            let answers =
+                net.forward(&stack(7, (0..1 << 7).map(|x| vertex(x, 7))), &ledgers[0]).unwrap();
+            for i in 0..7 {
+                let moved =
+                    (0..1_usize << 7).map(|x| (answers[[x, 0]] - answers[[x ^ (1 << i), 0]]).abs());
+                assert!(
+                    moved.fold(0.0, f64::max) <= crown[i] && crown[i] <= plain[i],
+                    "{seed} {i}"
+                );
+                tighter += usize::from(crown[i] < 0.99 * plain[i]);
+            }
+            let each = Bounder::new(&net, &ledgers[0]).unwrap().flip_flops(Bounding::Crown);
+            assert!(ledgers[1].spent().flops >= net.flip_bounds_flops() + 7 * each);
+        }
+        assert!(tighter > 0, "CROWN never helped");
+    }
+}

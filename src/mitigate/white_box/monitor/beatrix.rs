@@ -4,7 +4,7 @@
 //! 10 median absolute deviations on clean samples; the score is the mean over features of how far outside it lies, by the size of the
 //! bound. Differences: in a convolutional layer the Gram matrix of order p sums over places, |Σ aᵖ bᵖ|^(1/p); in a perceptron
 //! there is one place, all orders give |a b|, and one is enough. No classes. The size of a bound is its absolute value plus the mean absolute median, so that sleeping units
-//! do not divide by 0. Fit: F a sample; with D = d(d + 1)/2, D (N (1 + 2 + 2⌈log₂ N⌉) + 9) + 1. An input: F + 7D + 1.
+//! do not divide by 0. It assumes that a trigger makes products larger than clean inputs do; defeated by triggers that stay within them (blended). Fit: F a sample; with D = d(d + 1)/2, D (N (1 + 2 + 2⌈log₂ N⌉) + 9) + 1. An input: F + 7D + 1.
 use super::{Monitor, hidden};
 use crate::data::Batch;
 use crate::error::Result;

@@ -1,7 +1,8 @@
 //! s7: the squared Mahalanobis distance of hidden activations from those of clean samples, by width, the mean over layers.
 //!
 //! After Lee et al. 2018 (`NeurIPS`, section 2), without their classes; the covariance is shrunk (`mitigate/covariance.rs`). `relative`
-//! takes off the same distance without correlations, so that only what is oddly *combined* counts. Fit: F a sample, 2 N d² + 8d³/3 a
+//! takes off the same distance without correlations, so that only what is oddly *combined* counts. It assumes that a trigger moves activations far from
+//! clean ones; defeated by a unit that is asleep elsewhere and next to its trigger (small-ball), which is one activation of many. Fit: F a sample, 2 N d² + 8d³/3 a
 //! layer. An input: F, and 2d² + 3d + 2 a layer; `relative` 4d + 1 more.
 use super::{Monitor, hidden};
 use crate::data::Batch;
