@@ -188,11 +188,16 @@ fn save(
             text.push('\n');
             storage::replace(out, text.as_bytes(), Readers::Everyone)
         }
-        (None, None) => Err(Error::parameter(
-            "--out",
-            out.display(),
-            "this mitigator makes no net and no sum of characters (most such ask the suspect at every answer), so there is nothing to save; use --at X.npy --answers Y.npy",
-        )),
+        (None, None) => {
+            let said = match repaired.notes.as_slice() {
+                [] => String::new(),
+                notes => format!(". It said: {}", notes.join("; ")),
+            };
+            let want = format!(
+                "there is nothing to save, no net and no function: such a method asks the suspect at every answer, or left it as it is; use --at X.npy --answers Y.npy{said}"
+            );
+            Err(Error::parameter("--out", out.display(), want))
+        }
     }
 }
 
